@@ -14,6 +14,7 @@ from banlistd.events.fleet.endings import HEARD_AGAIN, PROVEN_AGAIN, PUBLISHED_A
 from banlistd.events.fleet.node import PROOF_REFUSED, ROOT_CHANGED, SIGNATURE_EXPIRED, SIGNATURE_EXPIRED_OVER
 from banlistd.events.fleet.reports import NODE_SILENT, REPORT_REFUSED
 from banlistd.events.fleet.roll_out import RELEASED_FOR_FLEET, STOPPED_FOR_FLEET
+from banlistd.events.fleet.signatures import SIGNATURE_MISSING, SIGNATURE_MISSING_OVER, SIGNATURE_REFUSED
 from banlistd.events.kind import EventKind, Field, Priority
 from banlistd.events.mqtt import BROKER_CONNECTED, BROKER_LOST, BROKER_REFUSED
 from banlistd.events.notices import DAEMON_ANSWERS, DAEMON_SILENT, EVENTS_LOST, NOTICE_DELIVERED, NOTICE_FAILED, NOTICE_TEST
@@ -270,6 +271,9 @@ class EventName(StrEnum):
     FLEET_FAULT_OVER = PUBLISHED_AGAIN
     LIST_STOPPED = STOPPED_FOR_FLEET
     LIST_RELEASED = RELEASED_FOR_FLEET
+    SIGNATURE_MISSING = SIGNATURE_MISSING
+    SIGNATURE_MISSING_OVER = SIGNATURE_MISSING_OVER
+    SIGNATURE_REFUSED = SIGNATURE_REFUSED
     GEO_WARMED = EventKind(
         "geo_warmed",
         "6d1b4a0cb5a44b3f8a7a0f0f5b0a1c20",

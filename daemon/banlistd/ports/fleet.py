@@ -8,6 +8,8 @@ from banlistd.core.fleet.publish_job import NewContent, Published
 if TYPE_CHECKING:
     # A hub that takes no list needs none of them.
     from banlistd.core.config.service.fleet import Fleet
+    from banlistd.core.fleet.cosign_job import AskedRole, Cosigned
+    from banlistd.core.fleet.cosigning import OtherHub, WantedProposal
     from banlistd.core.fleet.roll_out.stops import RollOutState
     from banlistd.core.fleet.trust import FleetState, KnownTrust, Pulled, WantedList
 
@@ -31,6 +33,20 @@ class Repository(Protocol):
 
     def whole_file(self, file: str) -> bytes:
         """A file that `Published` names. Blocks."""
+
+
+class OtherHubs(Protocol):
+    """What other hubs of the fleet want signed, and what they have signed."""
+
+    async def look(self, wanted: "Sequence[WantedProposal]") -> "Sequence[OtherHub]":
+        """Ask each of them once. Call it on the thread of the event loop. Raises FleetError where none can be asked at all."""
+
+
+class Cosigner(Protocol):
+    """Signs for other hubs, in place of what was signed for them before."""
+
+    async def cosign(self, asked: "Sequence[AskedRole]") -> "Cosigned":
+        """Raises FleetError; then what was signed before stays."""
 
 
 class SignedLists(Protocol):

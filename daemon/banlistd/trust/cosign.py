@@ -13,7 +13,7 @@ from banlistd.trust.ceremony.keys import use_openssl
 from banlistd.trust.repository.cosigning import cosign
 
 
-def main() -> int:
+def run_cosign() -> int:
     use_openssl()
     try:
         answer = cosign(read_cosign_job(sys.stdin.buffer), datetime.now(UTC).replace(microsecond=0))
@@ -25,4 +25,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_cosign())

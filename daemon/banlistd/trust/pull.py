@@ -24,6 +24,7 @@ from tuf.ngclient.updater import Updater
 
 from banlistd.adapters.parser_process.confinement import ConfinementError
 from banlistd.core.fleet.kept_rows import LARGEST_ROLE, rows_to_keep
+from banlistd.trust.columns import write_columns
 from banlistd.trust.confined import ProgramBounds, become_unprivileged, confine
 from banlistd.trust.mirrors import Mirrors, NoMirrors
 
@@ -238,12 +239,7 @@ def _decoded(file: bytes, wanted: Mapping[str, Any], content: str, *, is_delta: 
         raise _UnfitContentError(str(error)) from error
     if addresses.content_hash() != content:
         raise _UnfitContentError("it is not the content that was signed")
-    nets4, nets6 = addresses.nets4, addresses.nets6
-    with os.fdopen(wanted["result"], "wb", closefd=False) as result:
-        result.seek(0)
-        for column in (addresses.hosts4, nets4.first, nets4.last, addresses.hosts6, nets6.first, nets6.last):
-            result.write(column.tobytes())
-    return len(addresses.hosts4), len(nets4), len(addresses.hosts6), len(nets6)
+    return write_columns(wanted["result"], addresses)
 
 
 def _content_of(descriptor: int) -> bytes:

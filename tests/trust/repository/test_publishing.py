@@ -244,3 +244,15 @@ def test_the_versions_of_a_list_are_kept_however_often_another_one_changes(hub: 
     assert daily == [new_content(f"daily {number}").content for number in (2, 1)]
     for known in answer["lists"]["drop"]["contents"]:
         assert (hub.folder.public / known["file"]).exists()
+
+
+def test_a_hub_whose_key_was_replaced_signs_again_what_has_not_changed(
+    tmp_path: Path, owners: Owners, hub: Hub, node: Node
+) -> None:
+    publish(hub.job({"drop": new_content("one")}), now())
+    owners.revoke("hub-a", new=((SigningRole.HUB, "hub-c"),))
+    owners.sign("ben", "cleo", "targets")
+    hub.install()
+    hub.key = owners.key("hub-c")
+    publish(hub.job({}), now())
+    assert node.pull(hub.folder.public, "drop/full.blz") == b"one"

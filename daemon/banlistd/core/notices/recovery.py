@@ -20,6 +20,8 @@ ENDED_BY: Mapping[EventName, frozenset[EventName]] = {
     EventName.HUB_EXPIRED: frozenset({EventName.HUB_EXPIRED_OVER}),
     EventName.HUB_REFUSED: frozenset({EventName.HUB_REFUSED_OVER}),
     EventName.FLEET_FAULT: frozenset({EventName.FLEET_FAULT_OVER}),
+    EventName.SIGNATURE_MISSING: frozenset({EventName.SIGNATURE_MISSING_OVER}),
+    EventName.SIGNATURE_REFUSED: frozenset({EventName.SIGNATURE_MISSING_OVER}),
     EventName.NODE_SILENT: frozenset({EventName.NODE_SILENT_OVER}),
     EventName.LIST_STOPPED: frozenset({EventName.LIST_RELEASED}),
     EventName.MQTT_LOST: frozenset({EventName.MQTT_CONNECTED}),

@@ -102,7 +102,7 @@ def _key_arguments(*, required: bool) -> tuple[Argument, ...]:
     )
 
 
-_HUB_THRESHOLD = "how many hubs must sign each list; with 2, a key that was stolen from one of them bans nobody"
+_HUB_THRESHOLD = "how many hubs must sign each list; with 2, a key that was stolen from one of them changes no ban"
 
 
 INIT = LocalCommand(

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from banlistd.core.fleet.publish_job import Published
+from banlistd.core.fleet.cosigning import MissingSignature
+from banlistd.core.fleet.publish_job import Proposal, Published
 from banlistd.core.fleet.roll_out.refusals import RefusedVersion
 from banlistd.core.fleet.roll_out.stops import (
     DIGITS,
@@ -31,7 +32,10 @@ FEWEST_DIGITS = 6
 
 
 class RollOut:
-    """One for the life of the hub. What is published of each list is noted by the publisher. `changes`: how many there were."""
+    """One for the life of the hub. What is published of each list is noted by the publisher. `changes`: how many there were.
+
+    `missing`: signatures of other hubs, and those that this one does not give, as they were seen last.
+    """
 
     def __init__(self, log: RollOutLog, announcer: Announcer, clock: Clock) -> None:
         self._log = log
@@ -43,6 +47,7 @@ class RollOut:
         self._states: dict[str, RollOutState] = {}
         self._moved = asyncio.Event()
         self.changes = 0
+        self.missing: Sequence[MissingSignature] = ()
 
     def note(self, lists: Sequence[str], published: Published) -> None:
         """What is published now, of these lists."""
@@ -90,6 +95,11 @@ class RollOut:
         self._moved.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._moved.wait(), seconds)
+
+    @property
+    def proposals(self) -> Mapping[str, Proposal]:
+        """What waits for the signature of another hub, by role."""
+        return self._published.proposals if self._published else {}
 
     async def states(self) -> Mapping[str, RollOutState]:
         """Of each list of which there is anything to say. Raises LedgerError."""

@@ -1,7 +1,7 @@
 """What a hub signs: the next metadata of lists, hub, snapshot and timestamp. Nothing here reads a clock or a file.
 
 Where more than one hub must sign, a list or the role of the hubs is a proposal first: it waits in a file of its own, and the
-published one stays, until enough hubs have signed it. Snapshot and timestamp need one hub, so freshness waits for nobody.
+published one stays, until enough hubs have signed it. Snapshot and timestamp need one hub, so a timestamp waits for no other.
 """
 
 from collections.abc import Collection, Mapping

@@ -26,6 +26,13 @@ def test_mirrors_are_kept_in_order_and_without_the_last_slash() -> None:
     assert fleet.urls == ("https://a.example/fleet", "http://127.0.0.1:8080")
 
 
+def test_other_hubs_are_named_by_their_places() -> None:
+    fleet = read(HUB + "[drop], cosigners: [https://b.example/fleet/, 'http://127.0.0.1:8080']}}\n" + DROP).fleet
+    assert fleet is not None
+    assert fleet.publish is not None
+    assert fleet.publish.cosigners == ("https://b.example/fleet", "http://127.0.0.1:8080")
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -46,6 +53,8 @@ def test_mirrors_are_kept_in_order_and_without_the_last_slash() -> None:
         ("fleet: {name: main, publish: {lists: [drop]}}\n" + DROP, "fleet.publish.key: is missing"),
         ("fleet: {name: main, publish: {key: abc, lists: [drop]}}\n" + DROP, "fleet.publish.key"),
         (HUB + "[drop], every: 0s}}\n" + DROP, "fleet.publish.every"),
+        (HUB + "[drop], cosigners: http://b.example/fleet}}\n" + DROP, "is not encrypted (write https://"),
+        (HUB + "[drop], cosigners: 'https://b.example/?x=1'}}\n" + DROP, "has more than a host and a path"),
         (NODE + ", url: 'https://b.example'}]", "exclude each other"),
         (NODE + ", format: csv}]", "goes with url and path only (a list of the fleet comes from its hub"),
         (NODE + ", headers: {a: b}}]", "goes with url only"),

@@ -12,6 +12,7 @@ from banlistd.control.commands.fleet.rows import (
     stop_words,
     withdrawn_words,
 )
+from banlistd.control.commands.fleet.signatures import SIGNATURE_EXAMPLE, SignatureRow, signature_rows, signature_table
 from banlistd.control.declaration import Argument, Command, Completes, PageContext, no_fields
 from banlistd.control.page import Column, Page, Table, moment, since
 from banlistd.core.printing import printable
@@ -50,7 +51,8 @@ class FleetListRow(TypedDict):
 class FleetAnswer(TypedDict):
     """`root_hash`: SHA-256 of the newest root. `verified_at`: when anything was last verified; 0: never. `expires_at`: of the
     newest timestamp. Both in seconds since the epoch. `mirror`: the one that gave it. `published`: lists that this machine
-    publishes, as a hub; where it takes none, there is nothing of the rest.
+    publishes, as a hub; where it takes none, there is nothing of the rest. `signatures`: those that are missing where more than
+    one hub must sign.
     """
 
     fleet: str
@@ -63,6 +65,7 @@ class FleetAnswer(TypedDict):
     mirrors: list[FleetMirrorRow]
     lists: list[FleetListRow]
     published: list[PublishedListRow]
+    signatures: list[SignatureRow]
 
 
 def _lists_of(parts: "Parts") -> "FleetLists":
@@ -81,7 +84,7 @@ def _number(etag: str, prefix: str) -> int:
 async def _answer(parts: "Parts", _: tuple[()]) -> FleetAnswer:
     published, fleet = await published_rows(parts), parts.service.config.fleet
     if parts.fleet() is None and parts.roll_out() is not None and fleet is not None:
-        return {**_NOTHING_TAKEN, "fleet": fleet.name, "published": published}
+        return {**_NOTHING_TAKEN, "fleet": fleet.name, "published": published, "signatures": signature_rows(parts)}
     lists = _lists_of(parts)
     state, polls = await lists.state(), await parts.polls()
     faults = {one.mirror: one for one in lists.refusals}
@@ -113,6 +116,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> FleetAnswer:
             for source in sources
         ],
         "published": published,
+        "signatures": signature_rows(parts),
     }
 
 
@@ -127,6 +131,7 @@ _NOTHING_TAKEN: FleetAnswer = {
     "mirrors": [],
     "lists": [],
     "published": [],
+    "signatures": [],
 }
 
 
@@ -157,7 +162,7 @@ def _page(answer: FleetAnswer, context: PageContext) -> Page:
         tables.append(Table((Column("SOURCE"), Column("LIST"), Column("VERSION"), Column("CONTENT", spare=2)), lists))
     if rows := tuple(_published_cells(row) for row in answer["published"]):
         tables.append(Table(_PUBLISHED, rows))
-    return [*lines, *tables]
+    return [*lines, *tables, *signature_table(answer["signatures"])]
 
 
 _PUBLISHED = (Column("PUBLISHED"), Column("VERSION"), Column("STATE", below=True), Column("WITHDRAWN", spare=1))
@@ -171,7 +176,8 @@ FLEET: "Command[tuple[()], FleetAnswer]" = Command(
     name="fleet",
     help="what is proven of the fleet: its root, its newest signature, its mirrors, and the lists that are taken",
     details="Every content is proven by the root of the fleet; a mirror that gives something else is named with the reason."
-    " On a hub, also which version of each list is published, and which lists are stopped.",
+    " On a hub, also which version of each list is published, which lists are stopped, and which signatures of other hubs"
+    " are missing.",
     method="GET",
     example={
         "fleet": "main",
@@ -191,6 +197,7 @@ FLEET: "Command[tuple[()], FleetAnswer]" = Command(
             }
         ],
         "published": [PUBLISHED_EXAMPLE],
+        "signatures": [SIGNATURE_EXAMPLE],
     },
     read=no_fields,
     answer=_answer,

@@ -94,6 +94,15 @@ class Publish(Section):
         float,
         Key(kinds.duration_between("1s", "1h"), "Changes are gathered for so long, and then published together."),
     ] = 10.0
+    cosigners: Annotated[
+        tuple[str, ...],
+        Key(
+            _MIRRORS,
+            "Where the other hubs of the fleet have their files, if more than one hub must sign each list (`banlistctl fleet "
+            "init --hub-threshold 2`). This hub signs what they want to publish if its own source of that name has all of it, "
+            "and publishes its own lists once they have signed them.",
+        ),
+    ] = ()
 
     def complaints(self) -> Iterator[tuple[str, str]]:
         for name in sorted(_ROLE_NAMES & {*self.lists}):

@@ -1,0 +1,142 @@
+"""Looks at what other hubs want signed, and what they have signed. Arguments: `first`, and the pid of the parent.
+
+As `trust/pull`, it has no right but to read system files, to write one folder and to open TCP, and it has no key. What is
+proposed is read only if a hub of the fleet has signed it, and the content of a list goes into a file in memory. Shapes of
+order and answer, both JSON: `adapters/fetch/fleet/other_hubs`.
+"""
+
+import base64
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError
+from tuf.api.metadata import Metadata, TargetFile, Targets
+from tuf.api.serialization import DeserializationError
+
+from banlistd.adapters.parser_process.confinement import ConfinementError
+from banlistd.errors import FleetError, ParseError
+from banlistd.trust.ceremony.keys import use_openssl
+from banlistd.trust.ceremony.making import HUB
+from banlistd.trust.columns import write_columns
+from banlistd.trust.confined import ProgramBounds, become_unprivileged, confine
+from banlistd.trust.mirrors import Mirrors
+from banlistd.trust.repository.online import FULL
+from banlistd.trust.repository.proposals import COSIGNED, PENDING, proposal_of
+
+_LARGEST_ORDER = 2**20
+_LARGEST_PENDING, _LARGEST_COSIGNED = 4 * 2**20, 2**20
+_MORE_THAN_A_LIST = 2**20
+_MOST_REASON, _MOST_REFUSED = 400, 1000
+_MISSING = (403, 404)
+_FAULTS = (DownloadError, urllib3.exceptions.HTTPError, OSError)
+
+
+class HubLook:
+    """One order."""
+
+    def __init__(self, order: Mapping[str, Any]) -> None:
+        self._order = order
+        self._mirrors = Mirrors(order["urls"], order["ca"], order["agent"])
+        self._targets = Metadata[Targets].from_bytes(base64.b64decode(order["targets"]))
+        self._free = {one["name"]: one for one in order["lists"]}
+        self._known = {one["name"]: set(one["known"]) for one in order["lists"]}
+
+    def run(self) -> list[dict[str, Any]]:
+        urls, end = self._order["urls"], time.monotonic() + self._order["within"]
+        found = []
+        for number, url in enumerate(urls):
+            left = end - time.monotonic()
+            self._mirrors.begin(url, left / (len(urls) - number), left, 0.0)
+            try:
+                found.append(self._hub(url))
+            except _FAULTS as error:
+                cause = error.__cause__ if isinstance(error, DownloadError) and error.__cause__ else error
+                found.append({"url": url, "fault": (str(cause) or type(cause).__name__)[:_MOST_REASON]})
+        return found
+
+    def _hub(self, url: str) -> dict[str, Any]:
+        cosigned = self._file(f"{url}/{COSIGNED}", _LARGEST_COSIGNED).decode("utf-8", "replace")
+        try:
+            pending = json.loads(self._file(f"{url}/{PENDING}", _LARGEST_PENDING) or b'{"metadata": {}}')
+            asked = {str(role): one for role, one in pending["metadata"].items()}
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            return {"url": url, "fault": f"{PENDING} cannot be read", "cosigned": cosigned, "refused": _refused(cosigned)}
+        found = [self._asked(url, role, one) for role, one in asked.items()]
+        return {"url": url, "cosigned": cosigned, "refused": _refused(cosigned), "asked": found}
+
+    def _file(self, url: str, most: int) -> bytes:
+        """Empty where there is none."""
+        try:
+            return self._mirrors.download_bytes(url, most)
+        except DownloadHTTPError as error:
+            if error.status_code in _MISSING:
+                return b""
+            raise
+
+    def _asked(self, url: str, role: str, document: Any) -> dict[str, Any]:
+        about: dict[str, Any] = {"role": role, "version": 0, "metadata": json.dumps(document), "content": ""}
+        try:
+            metadata = proposal_of(document)
+            about["version"] = metadata.signed.version
+            by = self._targets.signed.get_verification_result(HUB, metadata.signed_bytes, metadata.signatures)
+            if not by.signed:
+                return {**about, "fault": "no hub of the fleet has signed it"}
+            return about if role == HUB or role not in self._known else {**about, **self._list(url, role, metadata.signed)}
+        except (FleetError, RepositoryError, DeserializationError, ParseError, ValueError, LookupError, *_FAULTS) as error:
+            return {**about, "fault": (str(error) or type(error).__name__)[:_MOST_REASON]}
+
+    def _list(self, url: str, name: str, signed: Targets) -> dict[str, Any]:
+        whole: TargetFile = signed.targets[f"{name}/{FULL}"]
+        content = str((whole.custom or {}).get("content", ""))
+        if content in self._known[name]:
+            return {"content": content}
+        if (wanted := self._free.pop(name, None)) is None:
+            return {"fault": "another hub asks for the same list"}
+        if whole.length > wanted["max_bytes"]:
+            return {"fault": f"{FULL} has {whole.length} bytes, more than max_bytes"}
+        # Only now: numpy takes longer than all else.
+        from banlistd.core.addresses.fleet_files.files import whole_list  # noqa: PLC0415
+
+        digest = whole.hashes["sha256"]
+        octets = self._mirrors.download_bytes(f"{url}/targets/{name}/{digest}.{FULL}", whole.length)
+        whole.verify_length_and_hashes(octets)
+        addresses = whole_list(octets, wanted["max_bytes"])
+        if addresses.content_hash() != content:
+            return {"fault": "its file is not the content that it says"}
+        return {"content": content, "counts": write_columns(wanted["result"], addresses)}
+
+
+def _refused(cosigned: str) -> list[tuple[str, int, str]]:
+    """What the other hub says that it does not sign: only shown."""
+    try:
+        found = json.loads(cosigned)["refused"][:_MOST_REFUSED] if cosigned else []
+        return [(str(one["role"]), int(one["version"]), str(one["reason"])[:_MOST_REASON]) for one in found]
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        return []
+
+
+def run_look(arguments: list[str]) -> int:
+    stage, parent = arguments
+    try:
+        become_unprivileged(int(parent), is_first=stage == "first")
+        order = json.loads(sys.stdin.buffer.read(_LARGEST_ORDER))
+        tempfile.tempdir = order["folder"]
+        largest = max((one["max_bytes"] for one in order["lists"]), default=0)
+        reads = tuple(filter(None, [order["ca"]]))
+        confine(ProgramBounds(Path(order["folder"]), largest + _MORE_THAN_A_LIST, order["seconds"], reads))
+    except ConfinementError as error:
+        sys.stdout.write(json.dumps({"fault": f"it cannot give up its rights: {error}"}))
+        return 78
+    use_openssl()
+    sys.stdout.write(json.dumps({"hubs": HubLook(order).run()}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_look(sys.argv[1:]))
