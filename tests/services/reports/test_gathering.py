@@ -12,9 +12,18 @@ from banlistd.adapters.storage.reports.sighting_table import SightingTable
 from banlistd.core.addresses.reserved import reserved_ranges
 from banlistd.core.fleet.reports.addresses import Exempt
 from banlistd.core.fleet.reports.judging import ReportMessage
+from banlistd.core.fleet.reports.report import MOST_REPORT_OCTETS
 from banlistd.errors import LedgerError, VerificationError
 from banlistd.events import EventName
-from banlistd.services.reports.gathering import BURST, MOST_TO_JUDGE, MOST_TRIES, Gathering, GatheringPlace
+from banlistd.services.reports import gathering as gathering_module
+from banlistd.services.reports.gathering import (
+    BURST,
+    MOST_OCTETS_TO_JUDGE,
+    MOST_TO_JUDGE,
+    MOST_TRIES,
+    Gathering,
+    GatheringPlace,
+)
 from banlistd.services.reports.silence import SILENT_AFTER, Silence
 from support.fakes import FakeAnnouncer, FakeClock
 from support.reporters import FLEET, message_of, node, report, reported, signer
@@ -51,19 +60,41 @@ def test_a_flood_of_one_node_delays_no_other_and_is_announced_once(tmp_path: Pat
     asyncio.run(life())
 
 
-def test_topics_without_number_fill_no_memory_and_no_journal(tmp_path: Path) -> None:
+def test_a_thousand_nodes_that_report_at_one_moment_are_all_heard_and_large_reports_fill_no_memory(tmp_path: Path) -> None:
     async def life() -> None:
         clock, announcer = FakeClock(), FakeAnnouncer()
         async with open_database(tmp_path / "db") as database:
             place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0)
             gathering = Gathering(place, NodeTable(database), SightingTable(database), announcer, clock)
-            for number in range(3 * MOST_TO_JUDGE):
+            for number in range(1000):
+                gathering.hear(ReportMessage(f"node-{number}", b"x" * 1024))
+            assert gathering.waiting == 1000
+            for number in range(2000):
+                gathering.hear(ReportMessage(f"large-{number}", b"x" * MOST_REPORT_OCTETS))
+            assert gathering.waiting * 1024 + (gathering.waiting - 1000) * (MOST_REPORT_OCTETS - 1024) <= MOST_OCTETS_TO_JUDGE
+            before = gathering.waiting
+            await gathering.turn()
+            for number in range(2000):
+                gathering.hear(ReportMessage(f"small-{number}", b"x"))
+            assert before < gathering.waiting <= before + 2000
+
+    asyncio.run(life())
+
+
+def test_topics_without_number_fill_no_memory_and_no_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def life() -> None:
+        clock, announcer = FakeClock(), FakeAnnouncer()
+        async with open_database(tmp_path / "db") as database:
+            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0)
+            gathering = Gathering(place, NodeTable(database), SightingTable(database), announcer, clock)
+            monkeypatch.setattr(gathering_module, "MOST_TO_JUDGE", 512)
+            for number in range(3 * 512):
                 gathering.hear(ReportMessage(f"node-{number}", b"x"))
             turns = 0
             while gathering.waiting:
                 await gathering.turn()
                 turns += 1
-            assert turns * 32 == MOST_TO_JUDGE
+            assert turns * 32 == 512
             assert len(announcer.events) == 10
             assert BURST < MOST_TO_JUDGE
 

@@ -24,8 +24,11 @@ from banlistd.ports import Announcer, Clock
 from banlistd.ports.reports import NodeRegister, SightingLog
 from banlistd.services.reports.refusals import Refusals
 
-MOST_TO_JUDGE = 512
-"""Reports that wait to be judged; 48 KiB each at most."""
+MOST_TO_JUDGE = 8192
+MOST_OCTETS_TO_JUDGE = 24 * 2**20
+"""Reports that wait to be judged, and all octets of theirs. One has a kilobyte or less, and 48 KiB at most. What is left out
+comes again with the next repetition, an hour later; so there is room for a fleet that is attacked at one moment.
+"""
 
 REPORTS_AT_ONCE = 32
 """Reports that are judged and written together."""
@@ -93,6 +96,7 @@ class Gathering:
         self._refusals = Refusals(announcer, clock)
         self._allowances = _Allowances()
         self._waiting: deque[ReportMessage] = deque()
+        self._octets = 0
         self._filled = asyncio.Event()
         self._failed = 0
         self._exempt: tuple[float, Exempt] | None = None
@@ -107,10 +111,11 @@ class Gathering:
         elif len(message.payload) > MOST_REPORT_OCTETS:
             words = f"it has {len(message.payload)} octets, more than {MOST_REPORT_OCTETS}"
             self._refusals.note(ReportRefusal(node, WhyNot.TOO_LARGE, words))
-        elif len(self._waiting) >= MOST_TO_JUDGE:
+        elif len(self._waiting) >= MOST_TO_JUDGE or self._octets + len(message.payload) > MOST_OCTETS_TO_JUDGE:
             self._refusals.note(ReportRefusal(node, WhyNot.TOO_OFTEN, "too many nodes report at once"))
         else:
             self._waiting.append(message)
+            self._octets += len(message.payload)
             self._filled.set()
 
     @property
@@ -124,12 +129,15 @@ class Gathering:
             self._filled.clear()
             await self._filled.wait()
         lot = [self._waiting.popleft() for _ in range(min(REPORTS_AT_ONCE, len(self._waiting)))]
+        octets = sum(len(message.payload) for message in lot)
+        self._octets -= octets
         try:
             await self._take(lot)
         except LedgerError:
             self._failed += 1
             if self._failed < MOST_TRIES:
                 self._waiting.extendleft(reversed(lot))
+                self._octets += octets
                 raise
             await self._take_each(lot)
         self._failed = 0
