@@ -5,12 +5,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+import pytest
+
 from banlistd.adapters.signatures.ed25519 import is_signed_by
 from banlistd.core.fleet.publish_job import KnownContent, Published
 from banlistd.core.fleet.reports.judging import Node, ReportMessage, ReportRefusal, WhyNot
 from banlistd.core.fleet.reports.report import MOST_REPORT_OCTETS
 from banlistd.core.fleet.roll_out.refusals import REFUSAL_TYPE, NodeRefusals, RefusedVersion, refusals_payload
-from banlistd.services.publishing.canaries import MOST_NODES_WAITING, Canaries, CanaryPlace
+from banlistd.services.publishing import canaries as canaries_module
+from banlistd.services.publishing.canaries import MOST_OCTETS_WAITING, Canaries, CanaryPlace
 from banlistd.services.publishing.roll_out import RollOut
 from support.fakes import FakeAnnouncer, FakeClock
 from support.reporters import FLEET, node, signer
@@ -68,12 +71,27 @@ def test_a_node_that_sends_many_messages_has_only_its_newest_one_read() -> None:
     assert len(hub.refusals) == 1
 
 
-def test_what_is_too_large_is_not_kept_and_topics_of_many_names_take_no_more_room() -> None:
+def test_what_is_too_large_is_not_kept_and_topics_of_many_names_take_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
     hub = Hub()
     hub.canaries.hear(ReportMessage("node-1", b"x" * (MOST_REPORT_OCTETS + 1)))
     assert [one.why for one in hub.refusals] == [WhyNot.TOO_LARGE]
-    for number in range(MOST_NODES_WAITING + 5):
+    monkeypatch.setattr(canaries_module, "MOST_NODES_WAITING", 50)
+    for number in range(55):
         hub.canaries.hear(ReportMessage(f"n{number}", b"{}"))
-    for _ in range(MOST_NODES_WAITING):
+    for _ in range(50):
         asyncio.run(hub.canaries.turn())
-    assert len(hub.refusals) == MOST_NODES_WAITING + 1
+    assert len(hub.refusals) == 51
+
+
+def test_a_canary_is_heard_where_a_thousand_nodes_refuse_the_same_and_their_messages_are_bounded_by_octets() -> None:
+    hub = Hub()
+    for number in range(1000):
+        hub.canaries.hear(ReportMessage(f"n{number}", b"x"))
+    hub.canaries.hear(hub.message("node-1"))
+    for number in range(1000):
+        hub.canaries.hear(ReportMessage(f"n{number}", b"x" * MOST_REPORT_OCTETS))
+    octets = sum(len(one.payload) for one in hub.canaries.waiting)
+    assert MOST_OCTETS_WAITING - MOST_REPORT_OCTETS < octets <= MOST_OCTETS_WAITING
+    for _ in range(1001):
+        asyncio.run(hub.canaries.turn())
+    assert hub.log.rows["drop"].bad == {B[:16]}

@@ -5,7 +5,7 @@ refusal back, and stop no list.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from banlistd.core.fleet.reports.judging import Node, ReportMessage, ReportRefusal, WhyNot
@@ -17,8 +17,9 @@ from banlistd.ports import Clock
 from banlistd.ports.reports import NodeRegister
 from banlistd.services.publishing.roll_out import RollOut
 
-MOST_NODES_WAITING = 512
-"""Nodes whose message waits; 48 KiB each at most."""
+MOST_NODES_WAITING = 8192
+MOST_OCTETS_WAITING = 24 * 2**20
+"""Nodes whose message waits, and all octets of theirs: every node may refuse the same version at one moment, canary or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Canaries:
         self._roll_out = roll_out
         self._clock = clock
         self._waiting: dict[str, ReportMessage] = {}
+        self._octets = 0
         self._filled = asyncio.Event()
 
     def hear(self, message: ReportMessage) -> None:
@@ -48,9 +50,18 @@ class Canaries:
         if len(message.payload) > MOST_REPORT_OCTETS:
             words = f"it has {len(message.payload)} octets, more than {MOST_REPORT_OCTETS}"
             self._place.refuse(ReportRefusal(message.node, WhyNot.TOO_LARGE, words))
-        elif message.node in self._waiting or len(self._waiting) < MOST_NODES_WAITING:
+            return
+        before = self._waiting.get(message.node)
+        octets = self._octets + len(message.payload) - (len(before.payload) if before else 0)
+        if octets <= MOST_OCTETS_WAITING and (before or len(self._waiting) < MOST_NODES_WAITING):
             self._waiting[message.node] = message
+            self._octets = octets
             self._filled.set()
+
+    @property
+    def waiting(self) -> Collection[ReportMessage]:
+        """The messages that wait to be judged."""
+        return self._waiting.values()
 
     async def turn(self) -> None:
         """Wait for a message, and act on it. Raises LedgerError; the node says it again within a minute."""
@@ -58,6 +69,7 @@ class Canaries:
             self._filled.clear()
             await self._filled.wait()
         message = self._waiting.pop(next(iter(self._waiting)))
+        self._octets -= len(message.payload)
         (node,) = await self._register.some([message.node]) or (None,)
         verdict = await asyncio.to_thread(self._judged, message, node)
         roll_out = self._roll_out()
