@@ -4,6 +4,7 @@ Time-outs of sockets are for one read: a mirror that sends an octet now and then
 what takes longer than its share, wherever it is: in the header, in a handshake, in a body.
 """
 
+import json
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,9 @@ from banlistd.trust.alarm import LateError, alarm
 
 _ROOT = re.compile(r"metadata/[0-9]+\.root\.json")
 _CHUNK = 1 << 17
+LARGEST_TIMESTAMP = 16 * 1024
+"""Octets; TUF's own client takes as much."""
+
 _CONNECT, _READ, _OTHERS = 10.0, 20.0, 5.0
 """Seconds. The mirrors that are asked for a new root only may take less, header and body together."""
 
@@ -52,6 +56,22 @@ class Mirrors(FetcherInterface):
         self.at = url
         self._until, self._end = time.monotonic() + seconds, time.monotonic() + most
         self._others = min(others, _OTHERS)
+
+    def newest_first(self, seconds: float) -> list[str]:
+        """The mirrors by the versions of their timestamps, in so many seconds; nothing of that is proven."""
+        until, asked = time.monotonic() + seconds, self.roots_from
+        versions = {url: self._version(url, (until - time.monotonic()) / (len(asked) - at)) for at, url in enumerate(asked)}
+        return sorted(asked, key=lambda url: -versions[url])
+
+    def _version(self, mirror: str, seconds: float) -> int:
+        """0 where it does not say one."""
+        path = "metadata/timestamp.json"
+        try:
+            chunks = self._get(mirror, path, time.monotonic() + min(seconds, self._others))
+            version = json.loads(b"".join(_bounded(chunks, path, LARGEST_TIMESTAMP)))["signed"]["version"]
+        except (DownloadError, urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError, RecursionError):
+            return 0
+        return version if isinstance(version, int) else 0
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         path = url.removeprefix(self.at + "/")

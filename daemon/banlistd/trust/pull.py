@@ -62,6 +62,8 @@ class Pull:
     def run(self) -> None:
         _write_rows(self._metadata, self._order["rows"])
         urls, end = self._order["urls"], time.monotonic() + self._order["within"]
+        if self._order["compares"] and len(urls) > 1:
+            urls = self._mirrors.newest_first(self._order["within"] / 4)
         for number, url in enumerate(urls):
             # Each mirror may take its part of what is left, so that one that is slow keeps no other one from being asked.
             left = end - time.monotonic()

@@ -430,6 +430,8 @@ def test_a_held_version_waits_until_a_mirror_says_that_it_still_counts() -> None
         world.mirrors.fault = None
         found = await world.taken(lists)
         assert (found.parsed.held_for, found.parsed.addresses) == (0, B)
+        assert [one.compares for pull in world.mirrors.pulls for one in pull][-2:] == [True, True]
+        assert not world.mirrors.pulls[0][0].compares
 
     world = World()
     asyncio.run(polls())

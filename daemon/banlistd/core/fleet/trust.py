@@ -55,7 +55,8 @@ class KnownTrust:
 @dataclass(frozen=True, slots=True, eq=False)
 class WantedList:
     """A list that is asked for. `known`: the content that need not be fetched again; `base`: the one that a delta may lead
-    from, with its hash; None: there is none. `max_bytes`: of the file, and of the list.
+    from, with its hash; None: there is none. `max_bytes`: of the file, and of the list. `compares`: the mirror with the newest
+    timestamp is asked first, because one that is slow may not know yet what was withdrawn.
     """
 
     name: str
@@ -63,6 +64,7 @@ class WantedList:
     base: AddressSet | None = field(repr=False)
     base_hash: str
     max_bytes: int
+    compares: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

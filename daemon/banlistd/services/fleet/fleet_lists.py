@@ -126,6 +126,7 @@ class FleetLists:
             base.addresses if base else None,
             base.content_hash if base else "",
             source.max_bytes,
+            compares=held is not None,
         )
         # Also for a version whose time is over: it counts only if the fleet still says so.
         found = await self._pull(wanted, source.timeout)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,10 +47,10 @@ class Node:
     known: KnownTrust = field(default_factory=KnownTrust)
     has: AddressSet | None = None
 
-    def pull(self, name: str = "drop", max_bytes: int = 1 << 20, seconds: float = 30.0) -> Pulled:
+    def pull(self, name: str = "drop", max_bytes: int = 1 << 20, seconds: float = 30.0, *, compares: bool = False) -> Pulled:
         base = self.has
         known = base.content_hash() if base else ""
-        wanted = WantedList(name, known, base, known, max_bytes)
+        wanted = WantedList(name, known, base, known, max_bytes, compares)
         programs = MirrorPrograms(self.scratch, "1", self.clock)
         pulled = asyncio.run(programs.pull(self.fleet, [wanted], self.known, seconds))
         self.remember(pulled)
@@ -293,6 +294,27 @@ def test_one_mirror_alone_cannot_hide_a_new_root(world: World) -> None:
     repository.revoke("b", by="a")
     world.mirror.files["metadata/2.root.json"] = None
     assert node.pull().state.root_version == 2
+
+
+def test_a_mirror_that_is_slow_cannot_hide_what_another_one_knows_where_that_matters(world: World) -> None:
+    """A version that waited is asked for once more: the mirror that comes first has not heard yet that it was withdrawn."""
+    node, mirrors = world.node, world.mirrors
+    node.fleet = replace(node.fleet, urls=tuple(mirror.url for mirror in mirrors))
+    world.repository.publish({"drop": B})
+    node.pull()
+    mirrors[0].files["metadata/timestamp.json"] = (world.repository.folder / "metadata/timestamp.json").read_bytes()
+    world.repository.publish({"drop": C})
+    assert found(node.pull()).content_hash == B.content_hash()
+    pulled = node.pull(compares=True)
+    assert (found(pulled).content_hash, pulled.refused, pulled.state.mirror) == (C.content_hash(), (), mirrors[1].url)
+
+
+@pytest.mark.parametrize("timestamp", [b'{"signed": {"version": 999999}}', b"[", b'{"signed": []}', ENDLESS, None])
+def test_a_mirror_that_lies_about_its_version_is_passed_over(world: World, timestamp: Any) -> None:
+    world.node.fleet = replace(world.node.fleet, urls=tuple(mirror.url for mirror in world.mirrors))
+    world.mirrors[0].files["metadata/timestamp.json"] = timestamp
+    pulled = world.node.pull(compares=True)
+    assert (world.node.has, pulled.state.mirror) == (A, world.mirrors[1].url)
 
 
 def test_a_forged_root_of_one_mirror_does_not_keep_the_others_away(world: World) -> None:

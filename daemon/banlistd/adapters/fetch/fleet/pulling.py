@@ -65,7 +65,7 @@ class MirrorPrograms:
         with ExitStack() as stack:
             lists = [_listed(one, *await asyncio.to_thread(_in_memory, stack, one.base)) for one in wanted]
             order = await self._order(stack, fleet, known, [one.name for one in wanted])
-            order |= {"lists": lists, "within": _PART * seconds}
+            order |= {"lists": lists, "within": _PART * seconds, "compares": any(one.compares for one in wanted)}
             self._late = order["urls"][:1]  # where no answer comes at all
             answer = await _answer(order, [one[key] for one in lists for key in ("base", "result")], seconds)
             return await asyncio.to_thread(self._checked, fleet, answer, known, {one["name"]: one["result"] for one in lists})
