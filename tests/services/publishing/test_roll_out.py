@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -133,6 +134,15 @@ def test_a_database_that_was_replaced_learns_again_what_is_stopped() -> None:
     hub.log.rows.clear()
     assert asyncio.run(hub.roll_out.states()) == stopped
     assert hub.log.rows == stopped
+
+
+def test_a_canary_that_was_away_for_long_stops_nothing_because_the_list_has_grown_meanwhile() -> None:
+    hub = Hub(C, B)
+    grown = RefusedVersion("drop", C, "grown", "from 10 to 1000", A)
+    asyncio.run(hub.roll_out.refused("web-1", [grown, replace(grown, base="")]))
+    assert hub.log.rows == {}
+    asyncio.run(hub.roll_out.refused("web-1", [replace(grown, base=B)]))
+    assert hub.log.rows["drop"].bad == {C[:DIGITS]}
 
 
 @pytest.mark.parametrize("versions", [[B, C], [C, B]])

@@ -1,5 +1,6 @@
 """The versions of the fleet's lists that this host refuses, as it says them to its hub."""
 
+from dataclasses import asdict
 from typing import TypedDict
 
 from banlistd.control.declaration import Command, no_fields
@@ -13,6 +14,7 @@ class NodeRefusalRow(TypedDict):
     content_hash: str
     guard: str
     reason: str
+    base: str
 
 
 async def _answer(parts: Parts, _: tuple[()]) -> list[NodeRefusalRow]:
@@ -22,10 +24,10 @@ async def _answer(parts: Parts, _: tuple[()]) -> list[NodeRefusalRow]:
     for source in [source for source in parts.service.config.sources if source.hub and source.enabled]:
         record, suspensions = await parts.records.record(source.id), parts.suspended.of(source.id)
         versions = await parts.history.versions(source.id) if suspensions else ()
-        refused = refused_versions(source.hub, record.quarantined, record.newest, suspensions, versions)
-        rows += [
-            {"list": one.list, "content_hash": one.content_hash, "guard": one.guard, "reason": one.reason} for one in refused
-        ]
+        content = parts.enforcer.content(source.id)
+        base = content.content_hash if content is not None else ""
+        refused = refused_versions(source.hub, record.quarantined, record.newest, suspensions, versions, base)
+        rows += [NodeRefusalRow(**asdict(one)) for one in refused]  # type: ignore[typeddict-item]
     return rows
 
 

@@ -20,6 +20,7 @@ from banlistd.core.fleet.roll_out.stops import (
     after_publication,
     after_refusals,
     after_release,
+    is_of_the_list,
     ordered,
 )
 from banlistd.errors import NoSuchSourceError, UsageError
@@ -158,10 +159,15 @@ class RollOut:
     async def refused(self, node: str, refusals: Sequence[RefusedVersion]) -> None:
         """What a canary refuses. Raises LedgerError."""
         for name in dict.fromkeys(one.list for one in refusals):
-            said = [(one.content_hash, Questioner(node, None, one.guard, one.reason)) for one in refusals if one.list == name]
+            known = self.published.get(name, ())
+            said = [
+                (one.content_hash, Questioner(node, None, one.guard, one.reason))
+                for one in refusals
+                if one.list == name and is_of_the_list(one.guard, one.base, known)
+            ]
             async with self._lock:
                 before = (await self._every()).get(name, UNTOUCHED)
-                after, new = after_refusals(before, self.published.get(name, ()), said, self._clock.now())
+                after, new = after_refusals(before, known, said, self._clock.now())
                 if not new:
                     continue
                 await self._change(name, before, after)

@@ -61,11 +61,12 @@ def test_what_another_node_refuses_changes_nothing() -> None:
         (message(node=1), WhyNot.MALFORMED),
         (message(refused={}), WhyNot.MALFORMED),
         (message(refused=[["drop", "b" * 64, "wide"]]), WhyNot.MALFORMED),
-        (message(refused=[["drop", "b" * 63, "wide", ""]]), WhyNot.MALFORMED),
-        (message(refused=[["../drop", "b" * 64, "wide", ""]]), WhyNot.MALFORMED),
-        (message(refused=[["drop", "b" * 64, "wide", "a\nb"]]), WhyNot.MALFORMED),
-        (message(refused=[["drop", "b" * 64, "wide", "x" * 201]]), WhyNot.MALFORMED),
-        (message(refused=[["drop", "b" * 64, "wide", ""]] * (MOST_REFUSED_VERSIONS + 1)), WhyNot.MALFORMED),
+        (message(refused=[["drop", "b" * 63, "wide", "", ""]]), WhyNot.MALFORMED),
+        (message(refused=[["../drop", "b" * 64, "wide", "", ""]]), WhyNot.MALFORMED),
+        (message(refused=[["drop", "b" * 64, "wide", "a\nb", ""]]), WhyNot.MALFORMED),
+        (message(refused=[["drop", "b" * 64, "wide", "x" * 201, ""]]), WhyNot.MALFORMED),
+        (message(refused=[["drop", "b" * 64, "wide", "", ""]] * (MOST_REFUSED_VERSIONS + 1)), WhyNot.MALFORMED),
+        (message(refused=[["drop", "b" * 64, "wide", "", "b"]]), WhyNot.MALFORMED),
         (b"{}", WhyNot.UNSIGNED),
         (b"x" * (MOST_REPORT_OCTETS + 1), WhyNot.TOO_LARGE),
     ],
@@ -92,7 +93,9 @@ def test_a_retained_message_and_one_of_a_suspended_or_unknown_node_are_refused()
 
 
 def test_many_refusals_with_long_and_foreign_reasons_fit_into_a_message() -> None:
-    many = tuple(replace(WIDE, list="l" * 40, reason='"\\' * LONGEST_REASON) for _ in range(MOST_REFUSED_VERSIONS + 1))
+    many = tuple(
+        replace(WIDE, list="l" * 40, reason='"\\' * LONGEST_REASON, base="a" * 64) for _ in range(MOST_REFUSED_VERSIONS + 1)
+    )
     octets = message(replace(SAID, refused=many))
     assert len(octets) <= MOST_REPORT_OCTETS
     verdict = judge(octets)

@@ -29,6 +29,14 @@ def test_a_guard_refuses_a_version_unless_it_only_waits_or_is_approved() -> None
     assert refused(replace(HELD, guard="hold")) == refused(replace(HELD, approved=True)) == refused() == ()
 
 
+def test_what_is_refused_goes_with_the_content_that_it_was_compared_with() -> None:
+    assert [one.base for one in refused_versions("drop", HELD, FAILED, [PIN], [], A)] == [A, A]
+    (one,) = refused_versions(
+        "drop", None, None, [PIN], [Version(2, D, 2, B, 1, 20.0, None), Version(1, D, 1, A, 1, 1.0, 2.0)], B
+    )
+    assert one.base == B
+
+
 @pytest.mark.parametrize(
     "run", [replace(FAILED, attempts=1), replace(FAILED, content_hash=None), replace(FAILED, state=RunState.COMPLETED)]
 )

@@ -39,12 +39,15 @@ _GUARD = re.compile(r"[a-z0-9_]{1,40}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class RefusedVersion:
-    """A content of a list of the fleet, and why it is refused. `guard`: also `operator` and `health`. `reason`: one line."""
+    """A content of a list of the fleet, and why it is refused. `guard`: also `operator` and `health`. `reason`: one line.
+    `base`: the content that the node has, with which guards compare; empty: none.
+    """
 
     list: str
     content_hash: str
     guard: str
     reason: str
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,9 @@ class NodeRefusals:
 
 def refusals_payload(said: NodeRefusals) -> bytes:
     """What a node signs."""
-    rows = [(one.list, one.content_hash, one.guard, _one_line(one.reason)) for one in said.refused[:MOST_REFUSED_VERSIONS]]
+    rows = [
+        (one.list, one.content_hash, one.guard, _one_line(one.reason), one.base) for one in said.refused[:MOST_REFUSED_VERSIONS]
+    ]
     document = {"v": _VERSION, "fleet": said.fleet, "node": said.node, "iat": said.issued_at, "refused": rows}
     return json.dumps(document, separators=(",", ":")).encode()
 
@@ -86,10 +91,11 @@ def read_refusals(payload: bytes) -> NodeRefusals:
 
 def _refusal(row: Any) -> RefusedVersion:
     match row:
-        case [str(name), str(content_hash), str(guard), str(reason)]:
+        case [str(name), str(content_hash), str(guard), str(reason), str(base)]:
             is_fit = _NAME.fullmatch(name) and _HASH.fullmatch(content_hash) and _GUARD.fullmatch(guard)
-            if is_fit and len(reason) <= LONGEST_REASON and reason.isascii() and reason.isprintable():
-                return RefusedVersion(name, content_hash, guard, reason)
+            is_base = not base or _HASH.fullmatch(base)
+            if is_fit and is_base and len(reason) <= LONGEST_REASON and reason.isascii() and reason.isprintable():
+                return RefusedVersion(name, content_hash, guard, reason, base)
     raise NotStrictError("has a wrong entry in refused")
 
 

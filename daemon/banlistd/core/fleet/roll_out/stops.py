@@ -18,10 +18,11 @@ canary could go back to any version of old else; beyond, the newest stays, and a
 """
 
 
-FOR_THE_CANARY_ALONE = frozenset({"grown", "shrunk", "turnover", "narrowed", "health"})
-"""Guards that compare with what a canary has in force, and its firewall: a version that the list has gone back to meets them
-because of what the canary has taken meanwhile.
-"""
+_COMPARING = frozenset({"grown", "shrunk", "turnover", "narrowed"})
+"""Guards that compare with what a canary has in force."""
+
+FOR_THE_CANARY_ALONE = _COMPARING | {"health"}
+"""With its firewall: a version that the list has gone back to meets them because of what the canary has taken meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,13 @@ class SignedStop:
 
 NO_STOP = SignedStop()
 _AS_PUBLISHED = Questioner(reason="so it was when it was published last")
+
+
+def is_of_the_list(guard: str, base: str, known: Sequence[str]) -> bool:
+    """Whether a refusal says something about a version. It does not where a guard compares it with what is not among the last
+    ones that were published: the canary was away for long.
+    """
+    return guard not in _COMPARING or base in known
 
 
 def after_refusals(

@@ -22,17 +22,18 @@ def refused_versions(
     newest: ImportRun | None,
     suspensions: Sequence[Suspension],
     versions: Sequence[Version],
+    base: str = "",
 ) -> tuple[RefusedVersion, ...]:
-    """Of the list `name`, by the state of the source that takes it. `versions`: what the firewall had."""
+    """Of the list `name`, by the state of the source that takes it. `versions`: what the firewall had. `base`: what it has."""
     found = []
     if quarantined is not None and quarantined.guard != _WAITS and not quarantined.approved:
-        found.append(RefusedVersion(name, quarantined.content_hash, quarantined.guard, quarantined.reason))
+        found.append(RefusedVersion(name, quarantined.content_hash, quarantined.guard, quarantined.reason, base))
     if newest is not None and newest.state is RunState.FAILED and newest.content_hash and newest.attempts >= FEWEST_ATTEMPTS:
-        found.append(RefusedVersion(name, newest.content_hash, "health", newest.error))
+        found.append(RefusedVersion(name, newest.content_hash, "health", newest.error, base))
     for pin in suspensions:
         if pin.kind is SuspensionKind.PINNED:
             reason = f"an operator has pinned the content of run {pin.run_id}"
-            found += [RefusedVersion(name, one, "operator", reason) for one in _passed_over(pin, versions)]
+            found += [RefusedVersion(name, one, "operator", reason, base) for one in _passed_over(pin, versions)]
     return tuple(found)
 
 
