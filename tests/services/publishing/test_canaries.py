@@ -13,7 +13,7 @@ from banlistd.core.fleet.reports.judging import Node, ReportMessage, ReportRefus
 from banlistd.core.fleet.reports.report import MOST_REPORT_OCTETS
 from banlistd.core.fleet.roll_out.refusals import REFUSAL_TYPE, NodeRefusals, RefusedVersion, refusals_payload
 from banlistd.services.publishing import canaries as canaries_module
-from banlistd.services.publishing.canaries import MOST_OCTETS_WAITING, Canaries, CanaryPlace
+from banlistd.services.publishing.canaries import MOST_OCTETS_TO_HEAR, Canaries, CanaryPlace
 from banlistd.services.publishing.roll_out import RollOut
 from support.fakes import FakeAnnouncer, FakeClock
 from support.reporters import FLEET, node, signer
@@ -91,7 +91,7 @@ def test_a_canary_is_heard_where_a_thousand_nodes_refuse_the_same_and_their_mess
     for number in range(1000):
         hub.canaries.hear(ReportMessage(f"n{number}", b"x" * MOST_REPORT_OCTETS))
     octets = sum(len(one.payload) for one in hub.canaries.waiting)
-    assert MOST_OCTETS_WAITING - MOST_REPORT_OCTETS < octets <= MOST_OCTETS_WAITING
+    assert MOST_OCTETS_TO_HEAR - MOST_REPORT_OCTETS < octets <= MOST_OCTETS_TO_HEAR
     for _ in range(1001):
         asyncio.run(hub.canaries.turn())
     assert hub.log.rows["drop"].bad == {B[:16]}

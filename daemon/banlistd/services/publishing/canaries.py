@@ -18,7 +18,7 @@ from banlistd.ports.reports import NodeRegister
 from banlistd.services.publishing.roll_out import RollOut
 
 MOST_NODES_WAITING = 8192
-MOST_OCTETS_WAITING = 24 * 2**20
+MOST_OCTETS_TO_HEAR = 24 * 2**20
 """Nodes whose message waits, and all octets of theirs: every node may refuse the same version at one moment, canary or not."""
 
 
@@ -53,7 +53,7 @@ class Canaries:
             return
         before = self._waiting.get(message.node)
         octets = self._octets + len(message.payload) - (len(before.payload) if before else 0)
-        if octets <= MOST_OCTETS_WAITING and (before or len(self._waiting) < MOST_NODES_WAITING):
+        if octets <= MOST_OCTETS_TO_HEAR and (before or len(self._waiting) < MOST_NODES_WAITING):
             self._waiting[message.node] = message
             self._octets = octets
             self._filled.set()
