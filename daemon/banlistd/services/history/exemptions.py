@@ -1,8 +1,10 @@
 """What is allowed and protected, written down as it comes and goes."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from banlistd.core.ruleset.allowing.exemptions import (
+    ExemptionChange,
     ExemptionKey,
     ExemptSpan,
     exemption_change,
@@ -42,8 +44,18 @@ class ExemptionRecord:
         if self._known is None:
             # What the firewall was last told holds until now, also while nothing ran.
             self._known = {one.key: one for one in await self._table.load()}
-        change = exemption_change(self._known, exemption_keys(policy, protected), self._clock.now())
+        # Not on the loop: thousands of ranges may be others at once.
+        change, known = await asyncio.to_thread(_changed, self._known, policy, protected, self._clock.now())
         if change.come or change.ended:
             await self._table.change([*change.ended, *change.come])
-        over = {one.key for one in change.ended}
-        self._known = {key: one for key, one in self._known.items() if key not in over} | {one.key: one for one in change.come}
+        self._known = known
+
+
+def _changed(
+    before: Mapping[ExemptionKey, ExemptSpan], policy: Policy, protected: Sequence[Protected], now: float
+) -> tuple[ExemptionChange, Mapping[ExemptionKey, ExemptSpan]]:
+    """What changes, and what is exempt then."""
+    change = exemption_change(before, exemption_keys(policy, protected), now)
+    over = {one.key for one in change.ended}
+    left = {key: one for key, one in before.items() if key not in over}
+    return change, left | {one.key: one for one in change.come}

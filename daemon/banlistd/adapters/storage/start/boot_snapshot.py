@@ -1,5 +1,6 @@
 """The boot snapshot on SQLite: one row, from which a boot restores the bans."""
 
+import asyncio
 from collections.abc import Sequence
 
 import aiosqlite
@@ -35,7 +36,8 @@ class BootSnapshotTable:
         known = f"{policy_hash} {self._backend} {self._owner} {self._translated}"
         if await self._database.run("SELECT 1 FROM footing WHERE policy_hash = ?", (known,)):
             return
-        body = encode(BootSnapshot(self._backend, self._owner, self._translated, policy, protected))
+        snapshot = BootSnapshot(self._backend, self._owner, self._translated, policy, protected)
+        body = await asyncio.to_thread(encode, snapshot)  # thousands of ranges may be allowed
 
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.execute(_KEEP, {"policy_hash": known, "body": body})
