@@ -8,7 +8,7 @@ import pytest
 
 from banlistd.core.fleet.publish_job import KnownContent, Published
 from banlistd.core.fleet.roll_out.refusals import RefusedVersion
-from banlistd.core.fleet.roll_out.stops import DIGITS, Questioner
+from banlistd.core.fleet.roll_out.stops import DIGITS, Questioner, signed_stop
 from banlistd.errors import BanlistdError, LedgerError, NoSuchSourceError, UsageError
 from banlistd.events import EventName
 from banlistd.services.publishing.roll_out import RollOut
@@ -110,6 +110,16 @@ def test_a_stop_that_was_released_leaves_nothing_to_write_again() -> None:
     rows = dict(hub.log.rows)
     hub.log.fault = LedgerError("read-only")
     assert asyncio.run(hub.roll_out.states()) == rows
+
+
+def test_that_a_stop_was_signed_is_noted_and_is_no_change() -> None:
+    hub = Hub(B, A)
+    hub.stop("drop")
+    published = Published(2, 1, 0.0, {"drop": (KnownContent(A, A),)}, {"drop": signed_stop(hub.log.rows["drop"], A)})
+    hub.roll_out.note(["drop"], published)
+    asyncio.run(hub.roll_out.learn())
+    assert (hub.log.rows["drop"].number, hub.log.rows["drop"].signed, hub.roll_out.changes) == (1, 1, 1)
+    assert hub.announcer.names() == [EventName.LIST_STOPPED]
 
 
 def test_who_waits_hears_of_the_next_change() -> None:

@@ -119,10 +119,14 @@ class RollOut:
         return found
 
     async def _change(self, name: str, before: RollOutState, after: RollOutState) -> None:
-        """Each change has a number above the one before, and counts even where the write is interrupted."""
-        state = replace(after, number=max(after.number, before.number + 1))
-        self.changes += 1
-        self._moved.set()
+        """Each change has a number above the one before, and counts even where the write is interrupted; that one was signed is
+        no change.
+        """
+        is_noted = replace(before, signed=after.signed) == after
+        state = after if is_noted else replace(after, number=max(after.number, before.number + 1))
+        if not is_noted:
+            self.changes += 1
+            self._moved.set()
         await self._log.keep(name, state)
         self._states[name] = state
 

@@ -13,7 +13,7 @@ from support.roll_outs import RollOuts
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 STOPPED = after_order(UNTOUCHED, [C, B, A], [C, B], Questioner("web-1", None, "wide", "10.0.0.0/8"), 1.5)
 OTHER = after_order(UNTOUCHED, [A], [], Questioner(uid=0, reason="let us see"), 2.5)
-RELEASED = replace(after_release(STOPPED, B), number=2)
+RELEASED = replace(after_release(STOPPED, B), number=2, signed=1)
 NOTHING = RollOutState(None, (), 3)
 
 

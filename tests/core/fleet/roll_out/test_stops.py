@@ -219,4 +219,14 @@ def test_a_stop_that_only_this_hub_knows_stays_and_goes_back_over_nothing() -> N
     learnt = after_learning(stopped, [C, B, A], SignedStop(3), 9.0)
     assert learnt is not None
     assert (learnt.number, next_version(learnt, [C, B, A], D)) == (4, "")
-    assert after_learning(UNTOUCHED, [C], SignedStop(3), 9.0) == RollOutState(None, (), 3)
+    assert after_learning(UNTOUCHED, [C], SignedStop(3), 9.0) == RollOutState(None, (), 3, 3)
+
+
+def test_a_stop_that_was_signed_is_over_once_another_hub_has_released_it() -> None:
+    stopped = replace(refused(UNTOUCHED, [B, A], B), number=1)
+    noted = after_learning(stopped, [A, B], signed_stop(stopped, A), 8.0)
+    assert noted == replace(stopped, signed=1)
+    assert after_learning(noted, [A, B], signed_stop(stopped, A), 8.0) is None
+    learnt = after_learning(noted, [C, A, B], SignedStop(2, withdrawn=(B[:DIGITS],)), 9.0)
+    assert learnt is not None
+    assert (learnt.stop is None, learnt.number, [*learnt.bad]) == (True, 2, [B[:DIGITS]])

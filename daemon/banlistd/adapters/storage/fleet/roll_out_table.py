@@ -30,8 +30,8 @@ class RollOutTable:
             ):
                 stop = ListStop(since, Questioner(node, uid, guard, reason), kept)
                 found[name] = replace(found.get(name, UNTOUCHED), stop=stop)
-            for name, number in await connection.execute_fetchall("SELECT list, number FROM roll_out_numbers"):
-                found[name] = replace(found.get(name, UNTOUCHED), number=number)
+            for name, number, signed in await connection.execute_fetchall("SELECT list, number, signed FROM roll_out_numbers"):
+                found[name] = replace(found.get(name, UNTOUCHED), number=number, signed=signed)
             return found
 
         return await self._database.read(work)
@@ -40,7 +40,9 @@ class RollOutTable:
         async def work(connection: aiosqlite.Connection) -> None:
             await connection.execute("DELETE FROM stopped_lists WHERE list = ?", (name,))
             await connection.execute("DELETE FROM questioned_versions WHERE list = ?", (name,))
-            await connection.execute("INSERT OR REPLACE INTO roll_out_numbers VALUES (?, ?)", (name, state.number))
+            await connection.execute(
+                "INSERT OR REPLACE INTO roll_out_numbers VALUES (?, ?, ?)", (name, state.number, state.signed)
+            )
             if (stop := state.stop) is not None:
                 await connection.execute(
                     "INSERT INTO stopped_lists VALUES (?, ?, ?, ?, ?, ?, ?)", (name, stop.since, stop.kept, *_row(stop.by))

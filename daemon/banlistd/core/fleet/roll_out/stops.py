@@ -63,12 +63,14 @@ class ListStop:
 @dataclass(frozen=True, slots=True)
 class RollOutState:
     """Of one list. `stop` None: what is completed is published. `questioned`: the newest first. `number`: of its changes, which
-    is signed beside each version: where a hub has a lower one, its database is older than what it has published.
+    is signed beside each version: where a hub has a lower one, its database is older than what it has published. `signed`: the
+    highest one that was signed.
     """
 
     stop: ListStop | None = None
     questioned: tuple[QuestionedVersion, ...] = ()
     number: int = 0
+    signed: int = 0
 
     @property
     def bad(self) -> frozenset[str]:
@@ -158,11 +160,12 @@ def after_publication(state: RollOutState, known: Sequence[str], now: float) -> 
 
 def after_learning(state: RollOutState, known: Sequence[str], signed: SignedStop, now: float) -> RollOutState | None:
     """What follows from what a hub has published, where that is newer than its database; None: nothing. The database was
-    replaced, or is a copy from before, or another hub has published. What that one says counts; a stop that is only here stays,
-    and goes back over nothing.
+    replaced, or is a copy from before, or another hub has published. What that one says counts; a stop that was given here and
+    never signed stays, and goes back over nothing.
     """
     if signed.number <= state.number:
-        return None
+        is_new = signed.number == state.number and state.signed < signed.number
+        return replace(state, signed=signed.number) if is_new else None
     full = {one[:DIGITS]: one for one in known}
     at = {one.digits: replace(one, is_cleared=False) for one in state.questioned}
     gone = tuple(at.get(one, QuestionedVersion(full.get(one, one), now, _AS_PUBLISHED)) for one in signed.withdrawn)
@@ -171,9 +174,9 @@ def after_learning(state: RollOutState, known: Sequence[str], signed: SignedStop
     if signed.is_stopped:
         by = state.stop.by if state.stop else gone[0].by if gone else _AS_PUBLISHED
         since = state.stop.since if state.stop else now
-        return RollOutState(ListStop(since, by, "".join(known[:1]) if gone else ""), questioned, signed.number)
-    stop = replace(state.stop, kept="") if state.stop else None
-    return RollOutState(stop, questioned, signed.number + (stop is not None))
+        return RollOutState(ListStop(since, by, "".join(known[:1]) if gone else ""), questioned, signed.number, signed.number)
+    stop = replace(state.stop, kept="") if state.stop and state.signed < state.number else None
+    return RollOutState(stop, questioned, signed.number + (stop is not None), signed.number)
 
 
 def _after(
@@ -203,7 +206,7 @@ def _first_good(known: Sequence[str], bad: frozenset[str]) -> str:
 def after_release(state: RollOutState, completed: str) -> RollOutState:
     """The list is published again. `completed`: its content at the hub, which counts as good from now on."""
     questioned = (replace(one, is_cleared=True) if one.digits == completed[:DIGITS] else one for one in state.questioned)
-    return RollOutState(None, tuple(questioned), state.number)
+    return replace(state, stop=None, questioned=tuple(questioned))
 
 
 def next_version(state: RollOutState, known: Sequence[str], completed: str) -> str:
