@@ -84,9 +84,12 @@ class Hub:
 
     def cosign(self, other: "Hub", **judged: str) -> Mapping[str, Any]:
         """Sign what the other hub asks for. `judged`: the words of the content of each list, as this hub has it."""
+        return self.cosign_content(other, **{name: hash_of(words) for name, words in judged.items()})
+
+    def cosign_content(self, other: "Hub", **contents: str) -> Mapping[str, Any]:
+        """The same, of contents by their hashes."""
         pending = other.folder.public / "pending.json"
         asked = json.loads(pending.read_text())["metadata"] if pending.exists() else {}
-        contents = {name: hash_of(words) for name, words in judged.items()}
         roles = tuple(AskedRole(role, json.dumps(one), contents.get(role, "")) for role, one in asked.items())
         return cosign(CosignJob(str(self.folder.path), str(self.key), roles), _now())
 

@@ -13,6 +13,7 @@ from tuf.api.exceptions import RepositoryError
 from banlistd.trust.repository.lease import STRIDE, Lease, write_lease
 from support.fleet import Hub, Node, Owners, new_content
 from support.fleet_document import answered, configured, walk
+from support.mirror import mirror_of
 from system.daemon_process import BIN, Daemon, Installation, running
 
 RSYNC = 'command -v rsync >/dev/null || rsync() { cp -a "${@: -2:1}." "${@: -1}"; }\n'
@@ -35,9 +36,11 @@ class Machines:
             (path / part).mkdir(parents=True, exist_ok=True)
         return path
 
-    def do(self, section: str) -> None:
-        """Every block of commands of a section, each on its machine."""
+    def do(self, section: str, but: str = "") -> None:
+        """Every block of commands of a section, each on its machine. `but`: of one that asks a daemon."""
         for machine, commands in self._sections[section]:
+            if commands == but:
+                continue
             place = self.place(machine)
             text = answered(commands, f"{self.folder}/secret")
             text = text.replace("hub-a:/var/lib/banlistd", str(self.place("hub-a") / "state"))
@@ -54,15 +57,15 @@ class Machines:
             )
             assert done.returncode == 0, f"{machine}: {text}\n{done.stdout}{done.stderr}"
 
-    def hub(self, name: str, entries: int, monkeypatch: pytest.MonkeyPatch) -> Installation:
-        """Its daemon, with the configuration of the document."""
+    def hub(self, name: str, entries: int, monkeypatch: pytest.MonkeyPatch, lines: str = "") -> Installation:
+        """Its daemon, with the configuration of the document. `lines`: of another section."""
         place = self.place(name)
         shutil.copytree(place / "config", place / "credentials-of-systemd", dirs_exist_ok=True)
         shutil.rmtree(place / "config")
         daemon = Installation(place)
         (place / "list.txt").write_text("".join(f"198.51.{number}.7\n" for number in range(entries)))
         daemon.configure(f"id: drop, path: {place / 'list.txt'}")
-        lines = configured("The hubs", "publish:")
+        lines = lines or configured("The hubs", "publish:")
         daemon.file.write_text(daemon.file.read_text() + "backend: memory\n" + lines)
         monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(place / "credentials-of-systemd" / "credentials"))
         return daemon
@@ -106,6 +109,25 @@ def test_the_document_does_what_it_says(tmp_path: Path, monkeypatch: pytest.Monk
             assert (node.pull(public, "drop/full.blz") or b"")[:4] == b"BLZ1"
             with pytest.raises(RepositoryError):
                 node.pull(thief.folder.public, "drop/full.blz")
+
+
+def test_two_hubs_sign_as_the_document_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machines, section = Machines(tmp_path), "Two hubs that must both sign"
+    machines.do("Begin")
+    machines.do("The hubs")
+    machines.do(section, but="banlistctl fleet\n")
+    owners = cast("Owners", SimpleNamespace(folder=SimpleNamespace(path=machines.stick / "main")))
+    public = {name: machines.place(name) / "state" / "fleet" / "public" for name in ("hub-a", "hub-b")}
+    with mirror_of(public["hub-a"]) as first, mirror_of(public["hub-b"]) as second:
+        lines = configured(section, "cosigners")
+        on_a, on_b = (lines.replace("https://hub-b.example/fleet", one.url) for one in (second, first))
+        with running(machines.hub("hub-a", 3, monkeypatch, on_a), "drop") as daemon:
+            with running(machines.hub("hub-b", 3, monkeypatch, on_b), "drop"):
+                published = _published(daemon, 0)
+                while not published["entries"]:
+                    published = _published(daemon, daemon.events.index(published) + 1)
+            node = Node(tmp_path / "node", owners)
+            assert (node.pull(public["hub-a"], "drop/full.blz") or b"")[:4] == b"BLZ1"
 
 
 def _with_key(folder: Path) -> Owners:

@@ -3,20 +3,24 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tuf.api.exceptions import RepositoryError
 
-from banlistd.core.addresses.fleet_files.files import whole_list
-from banlistd.core.addresses.sets import to_text
+from banlistd.core.addresses.fleet_files.files import whole_file, whole_list
+from banlistd.core.addresses.sets import AddressSet, to_text
+from banlistd.core.fleet.publish_job import NewContent
 from banlistd.model import Family
+from banlistd.trust.repository.publishing import publish
 from support.fleet import Hub, Node, Owners
 from support.mirror import mirror_of
 from system.daemon_process import PATIENCE, Daemon, Installation, running
 from system.fleet.reporting import with_credentials
+from system.test_fleet_trust import content
 from trust.repository.test_two_hubs import ONE_OF_TWO, sign_and_publish
 
 MOST = 1 << 20
@@ -49,6 +53,14 @@ class TwoHubs:
 
     def node(self, name: str = "node") -> Node:
         return Node(self.folder / name, self.owners)
+
+    def has_published(self, addresses: AddressSet) -> None:
+        """Both have signed this content before, without their daemons."""
+        new = NewContent(addresses.content_hash(), len(addresses), {"full.blz": whole_file(addresses)})
+        for lists in ({"drop": new}, {}, {}):
+            job = replace(self.a.hub.job(lists, "drop"), cosigned=(self.b.hub.cosigned,) if not lists else ())
+            publish(job, datetime.now(UTC).replace(microsecond=0))
+            self.b.hub.cosign_content(self.a.hub, drop=addresses.content_hash())
 
     def listed(self, node: Node) -> list[str]:
         octets = node.pull(self.a.hub.folder.public, "drop/full.blz")
@@ -125,21 +137,17 @@ def test_what_both_hubs_have_is_published_and_what_only_one_has_is_not(tmp_path:
 
 def test_a_thief_with_the_key_and_the_place_of_one_hub_publishes_nothing_until_he_has_both_keys(tmp_path: Path) -> None:
     with two_hubs(tmp_path) as fleet:
-        node = fleet.node()
-        with fleet.a.running() as first, fleet.b.running() as second:
-            published(first)
+        node, mirror = fleet.node(), tmp_path / "thief"
+        fleet.has_published(content(0xC6336407))
+        assert fleet.listed(node) == [OLD]
+        # The thief has all of hub a, and asks the other one as it did.
+        fleet.a.feed.write_text(f"{OLD}\n{POISON}\n")
+        with fleet.a.running(), fleet.b.running():
+            until(lambda: any(POISON in one["reason"] for one in fleet.b.missing()))
             assert fleet.listed(node) == [OLD]
-            assert first.terminate() == 0
-            # The thief has all of hub a, and asks the other one as it did.
-            fleet.a.feed.write_text(f"{OLD}\n{POISON}\n")
-            with fleet.a.running():
-                until(lambda: any(POISON in one["reason"] for one in fleet.b.missing()))
-                assert fleet.listed(node) == [OLD]
-            mirror = tmp_path / "thief"
-            sign_and_publish(fleet.a.hub.folder.public, mirror, POISON.encode(), [fleet.owners.key("hub-a")])
-            with pytest.raises(RepositoryError, match=ONE_OF_TWO):
-                node.pull(mirror, "drop/full.blz")
-            keys = [fleet.owners.key("hub-a"), fleet.owners.key("hub-b")]
-            sign_and_publish(fleet.a.hub.folder.public, mirror, POISON.encode(), keys)
-            assert node.pull(mirror, "drop/full.blz") == POISON.encode()
-            assert second.terminate() == 0
+        sign_and_publish(fleet.a.hub.folder.public, mirror, POISON.encode(), [fleet.owners.key("hub-a")])
+        with pytest.raises(RepositoryError, match=ONE_OF_TWO):
+            node.pull(mirror, "drop/full.blz")
+        keys = [fleet.owners.key("hub-a"), fleet.owners.key("hub-b")]
+        sign_and_publish(fleet.a.hub.folder.public, mirror, POISON.encode(), keys)
+        assert node.pull(mirror, "drop/full.blz") == POISON.encode()

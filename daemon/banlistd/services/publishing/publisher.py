@@ -23,6 +23,9 @@ RENEWED_EVERY = 3600.0
 _LOOKS_EVERY = 5.0
 """Seconds until it is noticed that the owners of the fleet have installed something, or that the hub was promoted."""
 
+_LOOKS_WHILE_ASKING = 1.0
+"""The same while another hub is asked to sign."""
+
 _JUMP = 60.0
 """Seconds by which the wall clock was set, or that the machine slept: for nodes, what was signed may have expired."""
 
@@ -75,7 +78,9 @@ class Publisher:
         has_news = True
         while True:
             await self.turn(has_news=has_news)
-            if has_news := await self._parts.news(min(_LOOKS_EVERY, max(self._due - self._now, 0.1))):
+            waits = self._published is not None and self._published.proposals
+            seconds = _LOOKS_WHILE_ASKING if waits else _LOOKS_EVERY
+            if has_news := await self._parts.news(min(seconds, max(self._due - self._now, 0.1))):
                 await self._parts.roll_out.wait(self._changes, self._every)
 
     @property
