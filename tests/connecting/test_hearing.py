@@ -7,11 +7,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.reports.stores import ReportTables
 from banlistd.application import Application
+from banlistd.connecting import node_key
 from banlistd.connecting.hearing import Hearing
+from banlistd.control.commands.monitoring.broker import broker_lines, broker_row
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.config.service.mqtt import Broker, Mqtt
@@ -19,9 +23,11 @@ from banlistd.core.config.service.reports import Reports
 from banlistd.core.manual.manual_bans import read_ban
 from banlistd.core.mqtt.orders.keys import private_key_text
 from banlistd.core.mqtt.topics import NodeTopics
+from banlistd.events import EventName
 from banlistd.model import SourceId
 from banlistd.paths import Paths
 from banlistd.ports.mqtt import BusConnection, BusMessage
+from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import EventStream
 from support.fakes import FakeAnnouncer, FakeClock
 
@@ -38,7 +44,8 @@ class World:
         self.service = SimpleNamespace(config=Config())
         self.clock = clock
         self.delivered = asyncio.Queue[BusMessage]()
-        stream, nothing = EventStream(FakeAnnouncer(), clock), cast("Any", None)
+        self.announcer = FakeAnnouncer()
+        stream, nothing = EventStream(self.announcer, clock), cast("Any", None)
         application = SimpleNamespace(
             service=self.service,
             clock=clock,
@@ -50,8 +57,10 @@ class World:
             exempt=nothing,
             fleet=lambda: None,
             roll_out=lambda: None,
+            broker=BrokerRecord(),
             started_at=1.0,
         )
+        self.record = application.broker
         self.hearing = Hearing(cast("Application", application), MQTT, Paths(disk, disk, disk, credentials=disk))
 
     async def reload(self, config: Config) -> None:
@@ -130,5 +139,56 @@ def test_after_a_reload_without_a_fleet_nothing_is_reported_until_there_is_one_a
         await world.delivered.get()
         speaking.cancel()
         await asyncio.wait([speaking])
+
+    run(tmp_path, story)
+
+
+def test_a_key_that_cannot_be_read_is_tried_again_until_it_can_and_status_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_key, "FIRST_PAUSE", 0.001)
+
+    async def story(world: World) -> None:
+        attempts, read, third = 0, node_key.read_credential, asyncio.Event()
+
+        def noted(*arguments: Any) -> str:
+            nonlocal attempts
+            attempts += 1
+            if attempts == 3:
+                third.set()
+            return read(*arguments)
+
+        monkeypatch.setattr(node_key, "read_credential", noted)
+        key = tmp_path / "node-key"
+        text = key.read_text()
+        key.write_text("no key")
+        await world.reload(Config(fleet=NODE))
+        connection = cast("BusConnection", world)
+        speaking = asyncio.ensure_future(world.hearing.speak_for_fleet(connection, TOPICS))
+        fault = "the file is not a private key of Ed25519"
+        assert fault in world.record.key_fault
+        assert any(fault in line for line in broker_lines({**broker_row(world.record), "broker": "mqtt://here"}, 0.0))
+        await third.wait()
+        assert [event.name for event in world.announcer.events] == [EventName.SERVICE_FAULT]
+        key.write_text(text)
+        assert (await world.delivered.get()).topic == TOPICS.of("report")
+        assert world.record.key_fault == ""
+        speaking.cancel()
+        await asyncio.wait([speaking])
+
+    run(tmp_path, story)
+
+
+def test_a_key_that_no_configuration_wants_any_more_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_key, "FIRST_PAUSE", 0.001)
+
+    async def story(world: World) -> None:
+        (tmp_path / "node-key").unlink()
+        await world.reload(Config(fleet=NODE))
+        assert world.record.key_fault
+        await world.reload(Config())
+        assert world.record.key_fault == ""
+        names = {getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks() if not task.cancelling()}
+        assert "NodeKeyReading._try_again" not in names
 
     run(tmp_path, story)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn, cast
 
 from banlistd.adapters.signatures.ed25519 import is_signed_by
 from banlistd.application import Application
+from banlistd.connecting.node_key import NodeKey, NodeKeyReading
 from banlistd.control.ordering.node_state import NODE_STATE, NodeStateAnswer
 from banlistd.control.ordering.ordered import OrderedCommands
 from banlistd.core.config.service.fleet import Fleet
@@ -53,6 +54,7 @@ class Hearing:
         self._canaries: CanaryWatch | None = None
         self._refusing: RefusalSending | None = None
         self._changed = asyncio.Event()
+        self._key = NodeKeyReading(application, places, lambda key: self._sign(self._fleet, PartMove.KEEP, key))
         self._commands = OrderedCommands(application.answers, announcer)
         self._orders = SignedOrders(
             self._recipient(mqtt), is_signed_by, application.orders_seen, self._commands.carry_out, announcer, clock
@@ -76,19 +78,24 @@ class Hearing:
                 if self._canaries:
                     await self._canaries.end()
                 self._canaries = _canaries(self._application, fleet)
-            self._refusing = _refusing(self._application, fleet, self._places)
-            if fleet is not None:
-                self._reports = self._reports or _reports(self._application, fleet, self._places)
-                self._reports.configure(fleet, moves.reporting)
-            elif self._reports:
+            key = self._key.follow(fleet)
+            if fleet is None and self._reports:
                 await self._reports.end()
                 self._reports = None
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._sign(fleet, moves.reporting, key)
             if moves.taking in {PartMove.BEGIN, PartMove.END}:
                 if self._bell:
                     await self._bell.end()
                 self._bell = _bell(self._application)
+
+    def _sign(self, fleet: Fleet | None, reporting: PartMove, key: NodeKey | None) -> None:
+        """What a node says of itself to its hub goes on with this key; without one, it waits."""
+        self._refusing = _refusing(self._application, fleet, key)
+        if fleet is not None:
+            self._reports = self._reports or _reports(self._application, fleet)
+            self._reports.configure(fleet, reporting, key)
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def duties(self, mqtt: Mqtt) -> BrokerDuties:
         """Of a connection."""
@@ -138,6 +145,7 @@ class Hearing:
     async def end(self) -> None:
         """Give up what is under way."""
         await self._commands.end()
+        await self._key.end()
         if self._reports:
             await self._reports.end()
         if self._bell:
@@ -200,10 +208,10 @@ def _content_of(path: Path) -> bytes:
         return b""
 
 
-def _reports(application: Application, fleet: Fleet, places: Paths) -> "FleetReports":
+def _reports(application: Application, fleet: Fleet) -> "FleetReports":
     from banlistd.connecting.reports import FleetReports  # noqa: PLC0415 - only here: most hosts are in no fleet
 
-    return FleetReports(application, fleet.name, places)
+    return FleetReports(application, fleet.name)
 
 
 def _canaries(application: Application, fleet: Fleet | None) -> "CanaryWatch | None":
@@ -214,9 +222,9 @@ def _canaries(application: Application, fleet: Fleet | None) -> "CanaryWatch | N
     return CanaryWatch(application, fleet.name)
 
 
-def _refusing(application: Application, fleet: Fleet | None, places: Paths) -> "RefusalSending | None":
-    if fleet is None or fleet.root is None or not fleet.node_key:
+def _refusing(application: Application, fleet: Fleet | None, key: NodeKey | None) -> "RefusalSending | None":
+    if fleet is None or fleet.root is None or key is None:
         return None
     from banlistd.connecting.roll_out import refusal_sending  # noqa: PLC0415 - only here: most hosts are in no fleet
 
-    return refusal_sending(application, fleet, places)
+    return refusal_sending(application, fleet, key)

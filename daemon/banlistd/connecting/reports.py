@@ -5,20 +5,16 @@ import random
 from contextlib import suppress
 from functools import partial
 
-from banlistd.adapters.fetch.credentials import read_credential
-from banlistd.adapters.signatures.ed25519 import is_signed_by, public_key_of, signature_of
+from banlistd.adapters.signatures.ed25519 import is_signed_by
 from banlistd.application import Application
+from banlistd.connecting.node_key import NodeKey
 from banlistd.core.config.model import Source
 from banlistd.core.config.service.fleet import Fleet
-from banlistd.core.credentials import credential_names
 from banlistd.core.fleet.following import PartMove
 from banlistd.core.fleet.reports.judging import ReportMessage
 from banlistd.core.fleet.reports.quorum import quorum_rule
 from banlistd.core.fleet.reports.report import REPORT_TYPE
-from banlistd.core.mqtt.orders.envelope import Envelope, envelope_text, signed_octets
-from banlistd.core.mqtt.orders.keys import key_id, private_key
-from banlistd.errors import BanlistdError, LedgerError
-from banlistd.paths import Paths
+from banlistd.errors import LedgerError
 from banlistd.ports.mqtt import BusMessage
 from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.reports.gathering import Gathering, GatheringPlace
@@ -33,23 +29,17 @@ _NEXT_TRY = 10.0
 class FleetReports:
     """What a machine of a fleet reports, and what its hub hears, over every connection."""
 
-    def __init__(self, application: Application, fleet: str, places: Paths) -> None:
+    def __init__(self, application: Application, fleet: str) -> None:
         self._application = application
         self._fleet = fleet
-        self._places = places
         self._hub: Hub | None = None
         self.sending: ReportSending | None = None
 
-    def configure(self, fleet: Fleet, reporting: PartMove) -> None:
-        """Report from now on what this configuration wants. What waits to be sent stays."""
+    def configure(self, fleet: Fleet, reporting: PartMove, key: NodeKey | None) -> None:
+        """Report from now on what this configuration wants; without a key, nothing yet. What waits to be sent stays."""
         if reporting is PartMove.KEEP and (self.sending or not fleet.report):
             return
-        self.sending = None
-        if fleet.report:
-            try:
-                self.sending = _sending(self._application, fleet, self._places)
-            except BanlistdError as error:
-                FaultRecorder(self._application.announcer).record(error)  # state and orders pass all the same
+        self.sending = _sending(self._application, fleet, key) if fleet.report and key else None
 
     async def follow_lists(self) -> None:
         """Gather no reports any more where a reload has left no list that is made of them."""
@@ -81,18 +71,10 @@ def _lists(application: Application) -> list[Source]:
     return [source for source in application.service.config.sources if source.reports and source.enabled]
 
 
-def _sending(application: Application, fleet: Fleet, places: Paths) -> ReportSending:
-    """Raises BanlistdError where the key cannot be read."""
-    seed = private_key(read_credential(places.credentials, *credential_names(fleet.node_key)))
-    key = key_id(public_key_of(seed))
-    name = " ".join([fleet.name, key, *sorted(fleet.report)])
-    reporter = Reporter(name, fleet.name, fleet.report, partial(_sealed, seed, key), partial(random.uniform, 0.0))
+def _sending(application: Application, fleet: Fleet, key: NodeKey) -> ReportSending:
+    name = " ".join([fleet.name, key.id, *sorted(fleet.report)])
+    reporter = Reporter(name, fleet.name, fleet.report, partial(key.sealed, REPORT_TYPE), partial(random.uniform, 0.0))
     return ReportSending(reporter, application.reports.outbox(), application.clock)
-
-
-def _sealed(seed: bytes, named: str, payload: bytes) -> bytes:
-    signature = signature_of(seed, signed_octets(REPORT_TYPE, payload))
-    return envelope_text(Envelope(REPORT_TYPE, payload, named, signature)).encode()
 
 
 class Hub:

@@ -5,19 +5,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import cast
 
-from banlistd.adapters.fetch.credentials import read_credential
-from banlistd.adapters.signatures.ed25519 import is_signed_by, public_key_of, signature_of
+from banlistd.adapters.signatures.ed25519 import is_signed_by
 from banlistd.application import Application
+from banlistd.connecting.node_key import NodeKey
 from banlistd.control.ordering.node_refusals import NODE_REFUSALS, NodeRefusalRow
 from banlistd.core.config.service.fleet import Fleet
-from banlistd.core.credentials import credential_names
 from banlistd.core.fleet.reports.judging import ReportMessage
 from banlistd.core.fleet.roll_out.refusals import REFUSAL_TYPE, RefusedVersion
-from banlistd.core.mqtt.orders.envelope import Envelope, envelope_text, signed_octets
-from banlistd.core.mqtt.orders.keys import key_id, private_key
-from banlistd.errors import BanlistdError
 from banlistd.events import EventName
-from banlistd.paths import Paths
 from banlistd.ports.mqtt import BusMessage
 from banlistd.services.fleet.refusing import RefusalSending
 from banlistd.services.loops.faults import FaultRecorder
@@ -52,20 +47,10 @@ class CanaryWatch:
         await asyncio.gather(self._work, return_exceptions=True)
 
 
-def refusal_sending(application: Application, fleet: Fleet, places: Paths) -> RefusalSending | None:
-    """Of a node; None where its key cannot be read, which is announced: its lists are taken all the same."""
-    try:
-        seed = private_key(read_credential(places.credentials, *credential_names(fleet.node_key)))
-    except BanlistdError as error:
-        FaultRecorder(application.announcer).record(error)
-        return None
-    seal = partial(_sealed, seed, key_id(public_key_of(seed)))
+def refusal_sending(application: Application, fleet: Fleet, key: NodeKey) -> RefusalSending:
+    """Of a node."""
+    seal = partial(key.sealed, REFUSAL_TYPE)
     return RefusalSending(fleet.name, partial(_refused, application), refusal_news(application.stream), seal, application.clock)
-
-
-def _sealed(seed: bytes, named: str, payload: bytes) -> bytes:
-    signature = signature_of(seed, signed_octets(REFUSAL_TYPE, payload))
-    return envelope_text(Envelope(REFUSAL_TYPE, payload, named, signature)).encode()
 
 
 async def _refused(application: Application) -> Sequence[RefusedVersion]:

@@ -272,7 +272,7 @@ _EXAMPLE: StatusAnswer = {
     "remarks": [],
     "refreshing": {"done": 0, "total": 0},
     "suspended": [],
-    "mqtt": {"broker": "", "connected": False, "since": None, "reason": "", "lost": 0},
+    "mqtt": {"broker": "", "connected": False, "since": None, "reason": "", "lost": 0, "key_fault": ""},
     "stopped": [],
 }
 

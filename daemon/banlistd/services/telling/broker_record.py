@@ -13,7 +13,8 @@ class BrokerRecord:
     """`broker`: its address; empty: none is configured. `since`: seconds since the epoch; None: not tried yet. `reason`: why
     there is none, or none yet to the one that a reload has put in its place. `earlier`: messages lost before this connection,
     and events that came while there was none and were too old once there was one; `of_now`: those that this connection has
-    dropped. `read_up_to`: the number of the newest event that a connection was given, or that is lost.
+    dropped. `read_up_to`: the number of the newest event that a connection was given, or that is lost. `key_fault`: why the key
+    of this node of a fleet cannot be read, so that nothing is signed.
     """
 
     broker: str = ""
@@ -23,6 +24,7 @@ class BrokerRecord:
     earlier: int = 0
     of_now: Callable[[], int] = _none
     read_up_to: int = 0
+    key_fault: str = ""
 
     @property
     def lost(self) -> int:
@@ -47,4 +49,4 @@ class BrokerRecord:
     def note_end(self) -> None:
         """No broker is configured any more."""
         self.earlier, self.of_now = self.lost, _none
-        self.broker, self.is_connected, self.since, self.reason = "", False, None, ""
+        self.broker, self.is_connected, self.since, self.reason, self.key_fault = "", False, None, "", ""

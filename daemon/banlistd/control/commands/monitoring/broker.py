@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 class BrokerRow(TypedDict):
     """The connection to the MQTT broker. `broker`: its address; empty: none is configured. `since`: of this state; null: not
-    tried yet. `reason`: why there is none. `lost`: messages that were dropped before they were sent.
+    tried yet. `reason`: why there is none. `lost`: messages that were dropped before they were sent. `key_fault`: why the
+    key of this node of a fleet cannot be read; empty: it could be, or none is wanted.
     """
 
     broker: str
@@ -19,6 +20,7 @@ class BrokerRow(TypedDict):
     since: float | None
     reason: str
     lost: int
+    key_fault: str
 
 
 def broker_row(record: "BrokerRecord") -> BrokerRow:
@@ -28,6 +30,7 @@ def broker_row(record: "BrokerRecord") -> BrokerRow:
         "since": record.since,
         "reason": record.reason,
         "lost": record.lost,
+        "key_fault": record.key_fault,
     }
 
 
@@ -39,4 +42,8 @@ def broker_lines(row: BrokerRow, now: float) -> list[str]:
     lost = f", {counted(row['lost'], 'message', 'messages')} not sent" if row["lost"] else ""
     state = "connected" if row["connected"] else "not connected"
     lines = [f"  mqtt         {state}{since}: {printable(row['broker'])}{lost}"]
-    return lines + ([f"      {printable(row['reason'])}"] if row["reason"] else [])
+    if row["reason"]:
+        lines.append(f"      {printable(row['reason'])}")
+    if row["key_fault"]:
+        lines.append(f"      nothing is signed for the fleet, and tried again: {printable(row['key_fault'])}")
+    return lines

@@ -84,7 +84,7 @@ HEALTH: Command[tuple[()], HealthAnswer] = Command(
         "verdict": "PROTECTED",
         "reasons": [],
         "next_poll": 1_790_000_000.0,
-        "mqtt": {"broker": "", "connected": False, "since": None, "reason": "", "lost": 0},
+        "mqtt": {"broker": "", "connected": False, "since": None, "reason": "", "lost": 0, "key_fault": ""},
     },
     read=no_fields,
     answer=_answer,
