@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from banlistd.adapters.fetch.credentials import read_credential
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.reports.stores import ReportTables
@@ -149,14 +150,14 @@ def test_a_key_that_cannot_be_read_is_tried_again_until_it_can_and_status_says_s
     monkeypatch.setattr(node_key, "FIRST_PAUSE", 0.001)
 
     async def story(world: World) -> None:
-        attempts, read, third = 0, node_key.read_credential, asyncio.Event()
+        attempts, third = 0, asyncio.Event()
 
         def noted(*arguments: Any) -> str:
             nonlocal attempts
             attempts += 1
             if attempts == 3:
                 third.set()
-            return read(*arguments)
+            return read_credential(*arguments)
 
         monkeypatch.setattr(node_key, "read_credential", noted)
         key = tmp_path / "node-key"

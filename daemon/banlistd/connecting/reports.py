@@ -89,7 +89,15 @@ class Hub:
         self._gathering = Gathering(place, register, log, announcer, clock)
         self._silence = Silence(register, announcer, clock)
         self.ears = HubEars(self._report, self._silence.hear)
-        faults, turns = FaultRecorder(announcer), (self._gathering.turn, self._refreshing.turn, self._silence.turn)
+        faults, turns = (
+            FaultRecorder(announcer),
+            (
+                self._gathering.turn,
+                self._gathering.look_at_early,
+                self._refreshing.turn,
+                self._silence.turn,
+            ),
+        )
         self._works = [asyncio.ensure_future(faults.repeat(turn, _NEXT_TRY)) for turn in turns]
 
     async def end(self) -> None:

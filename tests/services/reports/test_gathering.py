@@ -1,6 +1,7 @@
 """What a hub does with messages of nodes: a flood of one delays no other, and each refusal is announced once in an hour."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from banlistd.core.fleet.reports.report import MOST_REPORT_OCTETS
 from banlistd.errors import LedgerError, VerificationError
 from banlistd.events import EventName
 from banlistd.services.reports import gathering as gathering_module
+from banlistd.services.reports.early import KEPT_FOR, MOST_EARLY_OCTETS, OVERHEAD, EarlyReports
 from banlistd.services.reports.gathering import (
     BURST,
     MOST_OCTETS_TO_JUDGE,
@@ -164,6 +166,48 @@ def test_a_signature_that_cannot_be_checked_leaves_out_no_other_report(tmp_path:
             assert [(event.fields["NODE"], event.fields["REASON"]) for event in announcer.events] == [("node-1", "not_checked")]
 
     asyncio.run(life())
+
+
+def test_what_came_before_a_node_or_its_new_key_was_admitted_counts_once_it_is(tmp_path: Path) -> None:
+    async def life() -> None:
+        clock, announcer = FakeClock(), FakeAnnouncer()
+        async with open_database(tmp_path / "db") as database:
+            nodes, log = NodeTable(database), SightingTable(database)
+            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0)
+            gathering = Gathering(place, nodes, log, announcer, clock)
+            await nodes.admit(replace(node("node-2", "bergen"), key=signer("before").public))
+            await nodes.admit(node("node-3", "bodo"))
+            for name, by in (("node-1", "node-1"), ("node-2", "node-2"), ("node-3", "thief"), ("node-4", "node-4")):
+                made = report(clock.now(), reported("203.0.113.7", clock.now()), name=name)
+                gathering.hear(ReportMessage(name, message_of(made, signer(by))))
+            await gathering.turn()
+            await gathering.take_early()
+            assert (gathering.waiting, await log.counts()) == (0, {})
+            for name in ("node-1", "node-2", "node-3"):
+                await nodes.admit(node(name, name))
+            await gathering.take_early()
+            assert gathering.waiting == 2
+            await gathering.turn()
+            assert await log.counts() == {"node-1": 1, "node-2": 1}
+            clock.time += KEPT_FOR
+            await nodes.admit(node("node-4", "oslo"))
+            await gathering.take_early()
+            assert (gathering.waiting, len(announcer.events)) == (0, 4)
+
+    asyncio.run(life())
+
+
+def test_early_reports_are_few_and_the_newest() -> None:
+    early = EarlyReports()
+    for number in range(100):
+        early.keep(ReportMessage("node-1", b"%d" % number), None, 0.0)
+    found = early.provable([node("node-1")], 1.0)
+    assert [one.payload for one in found] == [b"96", b"97", b"98", b"99"]
+    assert (early.nodes, early.provable([node("node-1")], 1.0)) == ([], [])
+    for number in range(100):
+        early.keep(ReportMessage(f"node-{number}", bytes(MOST_REPORT_OCTETS)), None, 0.0)
+    most = MOST_EARLY_OCTETS // (MOST_REPORT_OCTETS + OVERHEAD)
+    assert early.nodes == [f"node-{number}" for number in range(100 - most, 100)]
 
 
 def test_a_node_is_silent_once_an_hour_has_passed_and_again_after_it_was_heard_until_none_is(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -22,6 +22,7 @@ from banlistd.core.printing import counted
 from banlistd.errors import LedgerError, VerificationError
 from banlistd.ports import Announcer, Clock
 from banlistd.ports.reports import NodeRegister, SightingLog
+from banlistd.services.reports.early import EarlyReports
 from banlistd.services.reports.refusals import Refusals
 
 MOST_TO_JUDGE = 8192
@@ -43,6 +44,12 @@ _MOST_COUNTED = 20_000
 
 MOST_TRIES = 3
 """How often a lot of reports is tried together where the database cannot be used; then each of them once, alone."""
+
+_NOT_YET = frozenset({WhyNot.UNKNOWN_NODE, WhyNot.WRONG_KEY})
+"""Why a report is refused that may count once its node is admitted, or has its new key here."""
+
+_LOOK_EVERY = 5.0
+"""Seconds until it is noticed that a node was admitted of which there is a report."""
 
 _PRUNE_EVERY = 600.0
 
@@ -95,6 +102,7 @@ class Gathering:
         self._clock = clock
         self._refusals = Refusals(announcer, clock)
         self._allowances = _Allowances()
+        self._early = EarlyReports()
         self._waiting: deque[ReportMessage] = deque()
         self._octets = 0
         self._filled = asyncio.Event()
@@ -159,6 +167,7 @@ class Gathering:
         accepted, refusals = await asyncio.to_thread(self._judged, *parts, self._clock.now())
         for refusal in refusals:
             self._refusals.note(refusal)
+        self._keep_early(lot, nodes, refusals)
         is_changed = False
         if accepted:
             for one, taken in zip(accepted, await self._log.take(accepted, self._clock.now()), strict=True):
@@ -190,6 +199,27 @@ class Gathering:
             return judged_report(message, node, self._place.fleet, now, self._place.is_signed)
         except VerificationError as error:
             return ReportRefusal(message.node, WhyNot.NOT_CHECKED, error.message)
+
+    def _keep_early(self, lot: Sequence[ReportMessage], nodes: Mapping[str, Node], refusals: Sequence[ReportRefusal]) -> None:
+        strange = {one.node for one in refusals if one.why in _NOT_YET}
+        for message in lot:
+            if message.node in strange:
+                node = nodes.get(message.node)
+                self._early.keep(message, node.key if node else None, self._clock.monotonic())
+
+    async def look_at_early(self) -> None:
+        """Wait, and then judge the reports of nodes that were admitted since they came. Raises LedgerError."""
+        await asyncio.sleep(_LOOK_EVERY)
+        await self.take_early()
+
+    async def take_early(self) -> None:
+        """Judge them with the next lot. Raises LedgerError."""
+        if ids := self._early.nodes:
+            found = self._early.provable(await self._register.some(ids), self._clock.monotonic())
+            self._waiting.extend(found)
+            self._octets += sum(len(message.payload) for message in found)
+            if found:
+                self._filled.set()
 
     def _note_left_out(self, one: SortedOut, over: int) -> None:
         every = {**one.left_out, **({WhyNot.OVER_QUOTA: over} if over else {})}
