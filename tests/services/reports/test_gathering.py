@@ -295,3 +295,24 @@ def test_a_hub_that_listens_to_no_node_any_more_ends_the_notices_of_silent_ones(
             assert [event.name for event in announcer.events] == [EventName.NODE_SILENT, EventName.NODE_SILENT_OVER]
 
     asyncio.run(life())
+
+
+def test_sightings_stay_while_a_reload_has_taken_the_list_that_is_made_of_them(tmp_path: Path) -> None:
+    async def life() -> None:
+        clock, kept = FakeClock(), [3600.0]
+        async with open_database(tmp_path / "db") as database:
+            nodes, log = NodeTable(database), SightingTable(database)
+            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: kept[0])
+            gathering = Gathering(place, nodes, log, FakeAnnouncer(), clock)
+            await nodes.admit(node("node-1", "oslo"))
+            now = clock.now()
+            gathering.hear(ReportMessage("node-1", message_of(report(now, reported("203.0.113.7", now)))))
+            await gathering.turn()
+            for seconds, counts in ((0.0, {"node-1": 1}), (60.0, {})):
+                kept[0] = seconds
+                clock.time += 700
+                gathering.hear(ReportMessage("node-1", b"garbage"))
+                await gathering.turn()
+                assert await log.counts() == counts
+
+    asyncio.run(life())

@@ -234,8 +234,10 @@ class Gathering:
         now = self._clock.monotonic()
         if now - self._pruned_at >= _PRUNE_EVERY:
             self._pruned_at = now
-            with suppress(LedgerError):  # then the next one forgets more
-                await self._log.prune(self._clock.now() - self._place.kept())
+            # Without a list that is made of them, as within a reload, what is known stays: the list may come again.
+            if kept := self._place.kept():
+                with suppress(LedgerError):  # then the next one forgets more
+                    await self._log.prune(self._clock.now() - kept)
 
     async def _exempt_now(self) -> Exempt:
         now = self._clock.monotonic()
