@@ -122,6 +122,16 @@ def test_that_a_stop_was_signed_is_noted_and_is_no_change() -> None:
     assert hub.announcer.names() == [EventName.LIST_STOPPED]
 
 
+def test_a_suspended_canary_leaves_nothing_in_question() -> None:
+    hub = Hub(B, A)
+    asyncio.run(hub.roll_out.refused("web-1", [WIDE]))
+    asyncio.run(hub.roll_out.disbelieve("web-2"))
+    assert hub.roll_out.changes == 1
+    asyncio.run(hub.roll_out.disbelieve("web-1"))
+    assert (hub.log.rows["drop"].bad, hub.roll_out.changes) == (frozenset(), 2)
+    assert hub.log.rows["drop"].stop is not None
+
+
 def test_who_waits_hears_of_the_next_change() -> None:
     hub = Hub(B, A)
 

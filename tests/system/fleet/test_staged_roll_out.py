@@ -203,3 +203,8 @@ def test_operators_of_hub_and_canary_stop_a_version_and_an_order_releases_it(tmp
         stopped = hub.wait_for("fleet_list_stopped", "drop", since=since)
         assert (stopped["node"], "operator: " in stopped["reason"]) == ("node-1", True)
         assert machines.hub.ask("status")["stopped"][0]["node"] == "node-1"
+
+        # Once it is suspended, only the stop is left.
+        assert machines.hub.ctl("nodes", "suspend", "node-1").returncode == 0
+        row = machines.published()
+        assert (row["withdrawn"], row["stopped_since"] is None) == ([], False)

@@ -20,6 +20,7 @@ from banlistd.core.fleet.roll_out.stops import (
     after_publication,
     after_refusals,
     after_release,
+    after_suspension,
     is_of_the_list,
     ordered,
 )
@@ -176,6 +177,14 @@ class RollOut:
                     continue
                 await self._change(name, before, after)
             self._tell_stop(name, [one.content_hash for one in new], new[0].by)
+
+    async def disbelieve(self, node: str) -> None:
+        """It is suspended or forgotten, and what it has refused counts no more. Raises LedgerError."""
+        async with self._lock:
+            for name, before in dict(await self._every()).items():
+                after = after_suspension(before, self.published.get(name, ()), node)
+                if after is not None:
+                    await self._change(name, before, after)
 
     async def completed(self, name: str, content_hash: str) -> None:
         """The hub has this content of a list now. Raises LedgerError."""

@@ -20,6 +20,7 @@ from banlistd.core.fleet.roll_out.stops import (
     after_publication,
     after_refusals,
     after_release,
+    after_suspension,
     next_version,
     ordered,
     signed_stop,
@@ -146,6 +147,24 @@ def test_an_import_stops_nothing_that_was_not_in_question_or_is_stopped_already(
     assert after_completion(stopped, [A, B], completed, 5.0) is None
     assert after_completion(UNTOUCHED, [B, A], completed, 5.0) is None
     assert after_completion(after_release(stopped, B), [B, A], completed, 5.0) is None
+
+
+def test_what_a_suspended_canary_has_refused_is_in_question_no_more_and_the_stop_stays_until_its_release() -> None:
+    stopped = refused(refused(UNTOUCHED, [C, B, A], C), [B, C, A], B)
+    assert after_suspension(stopped, [A, B, C], "web-2") is None
+    for known in ([A, B, C], [C, B, A]):
+        after = after_suspension(stopped, known, "web-1")
+        assert after is not None
+        # What is published stays, also where the list has not gone back yet.
+        assert (after.bad, next_version(after, known, D), after_publication(after, known, 3.0)) == (frozenset(), "", None)
+        assert after_completion(after_release(after, D), [D, *known], B, 4.0) is None
+    # Another one has its own say, and so has an operator.
+    both = after_order(stopped, [A, B, C], [B], OPERATOR, 2.0)
+    left = after_suspension(both, [A, B, C], "web-1")
+    assert left is not None
+    assert left.bad == {B[:DIGITS]}
+    released = after_release(stopped, B)
+    assert after_suspension(released, [B, A], "web-1") == replace(released, questioned=(released.questioned[0],))
 
 
 def test_on_the_word_of_a_canary_a_list_goes_back_over_a_few_versions_and_by_an_order_over_any() -> None:

@@ -103,9 +103,17 @@ async def _suspend(parts: "Parts", order: NodeOrder) -> NodeRow:
     register, now = parts.reports.nodes(), parts.clock.now()
     if not await register.suspend(order.node, now):
         raise no_such_node(order.node)
+    await _disbelieve(parts, order.node)
     await refresh_lists(parts)
     (node,) = await register.some([order.node])
     return node_row(node, {}, now)
+
+
+async def _disbelieve(parts: "Parts", node: str) -> None:
+    """Raises LedgerError."""
+    roll_out = parts.roll_out()
+    if roll_out is not None:
+        await roll_out.disbelieve(node)
 
 
 def _suspended(row: NodeRow, _: PageContext) -> Page:
@@ -116,6 +124,7 @@ def _suspended(row: NodeRow, _: PageContext) -> Page:
 async def _forget(parts: "Parts", order: NodeOrder) -> GoneRow:
     found = await parts.reports.nodes().forget(order.node)
     if found:
+        await _disbelieve(parts, order.node)
         await refresh_lists(parts)
     return {"id": order.node, "found": found}
 

@@ -209,6 +209,19 @@ def after_release(state: RollOutState, completed: str) -> RollOutState:
     return replace(state, stop=None, questioned=tuple(questioned))
 
 
+def after_suspension(state: RollOutState, known: Sequence[str], node: str) -> RollOutState | None:
+    """What follows where a canary is not believed any more; None: nothing. What it alone has put in question is not, so that no
+    feed which gives that again stops the list; a stop stays until its release.
+    """
+    left = tuple(one for one in state.questioned if one.by.node != node or one.is_cleared)
+    if left == state.questioned:
+        return None
+    after = replace(state, questioned=left)
+    if state.stop is None or (known and known[0][:DIGITS] in after.bad):
+        return after
+    return replace(after, stop=replace(state.stop, kept=""))
+
+
 def next_version(state: RollOutState, known: Sequence[str], completed: str) -> str:
     """What is to be published in place of the newest one that was; empty: that stays. `completed`: empty where nothing is."""
     kept = state.stop.kept if state.stop else ""
