@@ -121,6 +121,7 @@ def test_what_both_hubs_have_is_published_and_what_only_one_has_is_not(tmp_path:
             until(lambda: any(POISON in one["reason"] and one["ours"] for one in fleet.a.missing()))
             assert fleet.listed(node) == [OLD]
             assert POISON in fleet.a.place.ctl("fleet").stdout
+            assert "fleet: drop is not signed here for http" in fleet.b.place.ctl("status").stdout
             # What the other one has a moment later is signed, and its feed is read for that.
             fleet.b.feed.write_text(f"{OLD}\n{NEW}\n")
             fleet.a.has(OLD, NEW)

@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TypedDict, TypeGuard
 
 from banlistd.control.commands.fleet.rows import PublishedListRow, published_rows, stop_words
+from banlistd.control.commands.fleet.signatures import SignatureRow, signature_rows, signature_words
 from banlistd.control.commands.monitoring.broker import BrokerRow, broker_lines, broker_row
 from banlistd.control.commands.monitoring.faulty import failing_lines, odd_lines
 from banlistd.control.commands.sources import SOURCES, SourceRow
@@ -49,6 +50,7 @@ class StatusAnswer(VerdictAnswer):
     `ledger_fault`: why the database is in memory only; empty while it is on the disk. `maps`: elements in each map.
     `last_change`: the end of the newest import run. `remarks`: what the administrator should know about this host's firewall.
     `suspended`: sources that are paused or pinned. `stopped`: lists that this hub has stopped for its fleet.
+    `signatures`: those that are missing where more than one hub must sign.
     """
 
     version: str
@@ -75,6 +77,7 @@ class StatusAnswer(VerdictAnswer):
     suspended: list[SuspensionRow]
     mqtt: BrokerRow
     stopped: list[PublishedListRow]
+    signatures: list[SignatureRow]
 
 
 def _read(request: "ControlRequest") -> tuple[str, ...]:
@@ -137,6 +140,7 @@ async def _status(parts: "Parts", verdict: VerdictAnswer) -> StatusAnswer:
         "suspended": await suspension_rows(parts, parts.suspended.every),
         "mqtt": broker_row(parts.broker),
         "stopped": [row for row in await published_rows(parts) if row["stopped_since"] is not None],
+        "signatures": signature_rows(parts),
     }
 
 
@@ -212,6 +216,7 @@ def _page_of_all(answer: StatusAnswer, context: PageContext) -> Page:
         *_refreshing(answer["refreshing"]),
         *[f"  {printable(row['id'])} is {suspension_words(row)} ({way_out(row)})" for row in answer["suspended"]],
         *[f"  fleet: {printable(row['id'])} is {stop_words(row)}" for row in answer["stopped"]],
+        *[f"  fleet: {signature_words(row)}" for row in answer["signatures"]],
         *_ledger(answer["ledger_fault"]),
         *broker_lines(answer["mqtt"], context.now),
         *_remarks([remark for remark in answer["remarks"] if remark not in answer["reasons"]]),
@@ -274,6 +279,7 @@ _EXAMPLE: StatusAnswer = {
     "suspended": [],
     "mqtt": {"broker": "", "connected": False, "since": None, "reason": "", "lost": 0, "key_fault": ""},
     "stopped": [],
+    "signatures": [],
 }
 
 STATUS: "Command[tuple[str, ...], StatusAnswer | VerdictAnswer]" = Command(

@@ -48,6 +48,12 @@ def signature_rows(parts: "Parts") -> list[SignatureRow]:
     ]
 
 
+def signature_words(row: SignatureRow) -> str:
+    """`drop is not signed by https://... since 2026-01-01 12:00:00: it does not answer`."""
+    by = f"by {printable(row['hub'])}" if row["ours"] else f"here for {printable(row['hub'])}"
+    return f"{printable(row['role'])} is not signed {by} since {moment(row['since'])}: {printable(row['reason'])}"
+
+
 def signature_table(rows: list[SignatureRow]) -> list[Table]:
     """None where nothing is missing."""
     columns = (Column("NOT SIGNED"), Column("VERSION"), Column("BY"), Column("SINCE"), Column("WHY", below=True))
