@@ -14,6 +14,7 @@ from banlistd.ports.orders import SeenOrderLog
 from banlistd.ports.reports import ReportStores
 from banlistd.services.backend_migration import BackendMigration
 from banlistd.services.enforcer import Enforcer
+from banlistd.services.reports.clock_witness import ClockWitness
 from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import EventStream
 
@@ -31,7 +32,8 @@ def _no_hub() -> None:
 class Application:
     """The parts that the program speaks to. `user_name`: of a uid; blocks. `stream`: what is announced, for readers.
     `started_at`: seconds since the epoch. `exempt`: what is never listed of what nodes report. `fleet`: its lists at this
-    moment; None where none is taken. `roll_out`: of what a hub publishes; None on others.
+    moment; None where none is taken. `witness`: of the clock, where nodes report.
+    `roll_out`: of what a hub publishes; None on others.
     """
 
     service: Service
@@ -52,6 +54,7 @@ class Application:
     exempt: "Callable[[], Awaitable[Exempt]]"
     fleet: "Callable[[], FleetLists | None]"
     started_at: float
+    witness: ClockWitness
     roll_out: "Callable[[], RollOut | None]" = _no_hub
     said: set[Remark] = field(default_factory=set)
 

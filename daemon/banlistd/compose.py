@@ -94,7 +94,6 @@ from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
 from banlistd.services.reloading.trial import ConfirmedSnapshots, Trial
 from banlistd.services.reports.exempt import exempt_at
-from banlistd.services.reports.sighted import Sighted
 from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.value.reporting import ValueReports
@@ -224,7 +223,7 @@ async def open_application(
         streams = CrowdsecStreams(HostNames(lookups.addresses, TaxiiCollections(downloads, clock)), clock.monotonic)
         fleet = FleetInForce(config.fleet, database, places, enforcer.content, announcer, clock, streams)
         importer = Importer(
-            Combinations(enforcer.content, DepartureTable(database), clock, Sighted(reports, exempt, clock, fleet)),
+            Combinations(enforcer.content, DepartureTable(database), clock, fleet.sighted(reports, exempt)),
             stores,
             enforcer,
             polls,
@@ -259,7 +258,7 @@ async def open_application(
         )
         outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())
-        remarks = partial(remarks_of_now, service, firewall, connections, uncovered, trial, evidence.hits, places)
+        remarks = partial(remarks_of_now, service, firewall, connections, uncovered, trial, evidence.hits, places, fleet)
         parts = Parts(
             service,
             enforcer,
@@ -315,5 +314,6 @@ async def open_application(
             exempt,
             fleet.lists,
             parts.started_at,
+            fleet.witness,
             fleet.roll_out,
         )

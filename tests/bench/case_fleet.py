@@ -24,6 +24,7 @@ from banlistd.core.fleet.reports.addresses import Exempt
 from banlistd.core.fleet.reports.judging import ReportMessage
 from banlistd.core.fleet.trust import KnownTrust, Pulled, WantedList
 from banlistd.services.publishing.encoding import MOST_DELTAS, fleet_content
+from banlistd.services.reports.clock_witness import ClockWitness
 from banlistd.services.reports.gathering import BURST, REPORTS_AT_ONCE, Gathering, GatheringPlace
 from bench.application import application, rss
 from bench.inputs import Numbers, random_hosts
@@ -184,7 +185,7 @@ async def _gathered(path: Path, nodes: int) -> Sample:
     clock = SystemClock()
     async with open_database(path) as database:
         register, log = NodeTable(database), SightingTable(database, path)
-        place = GatheringPlace(FLEET, is_signed_by, _nothing_more, lambda: None, lambda: 3600.0)
+        place = GatheringPlace(FLEET, is_signed_by, _nothing_more, lambda: None, lambda: 3600.0, ClockWitness(clock))
         gathering = Gathering(place, register, log, FakeAnnouncer(), clock)
         now, messages = clock.now(), list[ReportMessage]()
         for number in range(nodes):

@@ -28,6 +28,7 @@ from banlistd.events import EventName
 from banlistd.model import SourceId
 from banlistd.paths import Paths
 from banlistd.ports.mqtt import BusConnection, BusMessage
+from banlistd.services.reports.clock_witness import ClockWitness
 from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import EventStream
 from support.fakes import FakeAnnouncer, FakeClock
@@ -59,6 +60,7 @@ class World:
             fleet=lambda: None,
             roll_out=lambda: None,
             broker=BrokerRecord(),
+            witness=ClockWitness(clock),
             started_at=1.0,
         )
         self.record = application.broker

@@ -85,7 +85,7 @@ class Hub:
         clock, announcer = application.clock, application.announcer
         register, log = application.reports.nodes(), application.reports.sightings()
         self._refreshing = Refreshing(self._refresh)
-        place = GatheringPlace(fleet, is_signed_by, application.exempt, self._refreshing.note, self._kept)
+        place = GatheringPlace(fleet, is_signed_by, application.exempt, self._refreshing.note, self._kept, application.witness)
         self._gathering = Gathering(place, register, log, announcer, clock)
         self._silence = Silence(register, announcer, clock)
         self.ears = HubEars(self._report, self._silence.hear)

@@ -1,5 +1,6 @@
 """The lists of a fleet, as the configuration in force has them: without a fleet, nothing of it is imported."""
 
+from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,22 @@ from banlistd.errors import FetchError
 from banlistd.model import NotModified, Validators
 from banlistd.paths import Paths
 from banlistd.ports import Announcer, Clock, Fetcher, OnBody
+from banlistd.ports.reports import ReportStores
 from banlistd.services.imports.combinations import ContentOf
+from banlistd.services.reports.clock_witness import ClockWitness
+from banlistd.services.reports.sighted import Sighted
 
 if TYPE_CHECKING:
+    from banlistd.core.fleet.reports.addresses import Exempt
     from banlistd.services.fleet.fleet_lists import FleetLists
     from banlistd.services.publishing.roll_out import RollOut
 
 
 class FleetInForce:
-    """A Fetcher of the lists of the fleet, and of all others through `others`. A reload may change all but its name."""
+    """A Fetcher of the lists of the fleet, and of all others through `others`. A reload may change all but its name.
+
+    `witness`: of the clock, where nodes report.
+    """
 
     def __init__(
         self,
@@ -39,6 +47,7 @@ class FleetInForce:
         self._others = others
         self._lists: FleetLists | None = None
         self._roll_out: RollOut | None = None
+        self.witness = ClockWitness(clock)
         self.configure(fleet)
 
     def lists(self) -> "FleetLists | None":
@@ -48,6 +57,10 @@ class FleetInForce:
     def roll_out(self) -> "RollOut | None":
         """None for a machine that is no hub."""
         return self._roll_out
+
+    def sighted(self, stores: ReportStores, exempt: "Callable[[], Awaitable[Exempt]]") -> Sighted:
+        """A Fetcher of what nodes report, too."""
+        return Sighted(stores, exempt, self._clock, self, self.witness)
 
     def configure(self, fleet: Fleet | None) -> None:
         """From now on, this counts. What is under way ends as it began, and is not taken where the root is another one."""

@@ -20,6 +20,7 @@ from banlistd.paths import Paths
 from banlistd.ports import Firewall
 from banlistd.services.evidence.hits import HitRecorder
 from banlistd.services.reloading.trial import Trial
+from banlistd.starting.fleet import FleetInForce
 
 
 def file_remarks(places: Paths, config: Config) -> Sequence[Remark]:
@@ -63,11 +64,12 @@ async def remarks_of_now(
     trial: Trial,
     hits: HitRecorder,
     places: Paths,
+    fleet: FleetInForce,
 ) -> Sequence[Remark]:
     """All of the running daemon."""
     on_lists = await asyncio.to_thread(list_remarks, service.config)
     on_rules = await _remarks_on_rules(firewall, places)
-    on_traffic = [*connections.remarks(), *hits.remarks(), *await uncovered.remarks()]
+    on_traffic = [*connections.remarks(), *hits.remarks(), *await uncovered.remarks(), *fleet.witness.remarks()]
     return [*trial.remarks(), *on_rules, *on_traffic, *on_lists, *confinement_remarks()]
 
 

@@ -17,6 +17,7 @@ from banlistd.core.fleet.reports.report import MOST_REPORT_OCTETS
 from banlistd.errors import LedgerError, VerificationError
 from banlistd.events import EventName
 from banlistd.services.reports import gathering as gathering_module
+from banlistd.services.reports.clock_witness import ClockWitness
 from banlistd.services.reports.early import KEPT_FOR, MOST_EARLY_OCTETS, OVERHEAD, EarlyReports
 from banlistd.services.reports.gathering import (
     BURST,
@@ -42,7 +43,9 @@ def test_a_flood_of_one_node_delays_no_other_and_is_announced_once(tmp_path: Pat
         clock, announcer, changes = FakeClock(), FakeAnnouncer(), list[int]()
         async with open_database(tmp_path / "db") as database:
             nodes, log = NodeTable(database), SightingTable(database)
-            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: changes.append(1), lambda: 3600.0)
+            place = GatheringPlace(
+                FLEET, is_signed_by, nothing_more, lambda: changes.append(1), lambda: 3600.0, ClockWitness(clock)
+            )
             gathering = Gathering(place, nodes, log, announcer, clock)
             await nodes.admit(node("node-1", "oslo"))
             await nodes.admit(node("node-2", "bergen"))
@@ -66,7 +69,7 @@ def test_a_thousand_nodes_that_report_at_one_moment_are_all_heard_and_large_repo
     async def life() -> None:
         clock, announcer = FakeClock(), FakeAnnouncer()
         async with open_database(tmp_path / "db") as database:
-            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0)
+            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0, ClockWitness(clock))
             gathering = Gathering(place, NodeTable(database), SightingTable(database), announcer, clock)
             for number in range(1000):
                 gathering.hear(ReportMessage(f"node-{number}", b"x" * 1024))
@@ -87,7 +90,7 @@ def test_topics_without_number_fill_no_memory_and_no_journal(tmp_path: Path, mon
     async def life() -> None:
         clock, announcer = FakeClock(), FakeAnnouncer()
         async with open_database(tmp_path / "db") as database:
-            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0)
+            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0, ClockWitness(clock))
             gathering = Gathering(place, NodeTable(database), SightingTable(database), announcer, clock)
             monkeypatch.setattr(gathering_module, "MOST_TO_JUDGE", 512)
             for number in range(3 * 512):
@@ -111,7 +114,11 @@ def test_reports_wait_while_the_database_cannot_be_used_and_one_that_cannot_be_s
         async with open_database(tmp_path / "db") as database:
             nodes, log = NodeTable(database), SightingTable(database)
             gathering = Gathering(
-                GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0), nodes, log, announcer, clock
+                GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0, ClockWitness(clock)),
+                nodes,
+                log,
+                announcer,
+                clock,
             )
             names = [f"node-{number}" for number in (1, 2, 3)]
 
@@ -155,7 +162,7 @@ def test_a_signature_that_cannot_be_checked_leaves_out_no_other_report(tmp_path:
 
         async with open_database(tmp_path / "db") as database:
             nodes, log = NodeTable(database), SightingTable(database)
-            place = GatheringPlace(FLEET, is_signed, nothing_more, lambda: None, lambda: 3600.0)
+            place = GatheringPlace(FLEET, is_signed, nothing_more, lambda: None, lambda: 3600.0, ClockWitness(clock))
             gathering = Gathering(place, nodes, log, announcer, clock)
             for name in ("node-1", "node-2"):
                 await nodes.admit(node(name, name))
@@ -173,7 +180,7 @@ def test_what_came_before_a_node_or_its_new_key_was_admitted_counts_once_it_is(t
         clock, announcer = FakeClock(), FakeAnnouncer()
         async with open_database(tmp_path / "db") as database:
             nodes, log = NodeTable(database), SightingTable(database)
-            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0)
+            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0, ClockWitness(clock))
             gathering = Gathering(place, nodes, log, announcer, clock)
             await nodes.admit(replace(node("node-2", "bergen"), key=signer("before").public))
             await nodes.admit(node("node-3", "bodo"))
@@ -302,7 +309,7 @@ def test_sightings_stay_while_a_reload_has_taken_the_list_that_is_made_of_them(t
         clock, kept = FakeClock(), [3600.0]
         async with open_database(tmp_path / "db") as database:
             nodes, log = NodeTable(database), SightingTable(database)
-            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: kept[0])
+            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: kept[0], ClockWitness(clock))
             gathering = Gathering(place, nodes, log, FakeAnnouncer(), clock)
             await nodes.admit(node("node-1", "oslo"))
             now = clock.now()

@@ -39,6 +39,7 @@ from banlistd.ports.fleet import SignedLists
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.fleet.fleet_lists import FleetLists
 from banlistd.services.obeying.remembered import RememberedOrders
+from banlistd.services.reports.clock_witness import ClockWitness
 from banlistd.services.telling.broker_record import BrokerRecord
 from support.fakes import FakeAnnouncer, FakeClock, FakeFetcher
 from support.many_nodes.crowd import say
@@ -140,6 +141,7 @@ async def _opened(stack: AsyncExitStack, config: Config, places: Paths, shared: 
         nothing,
         lambda: lists,
         clock.now(),
+        ClockWitness(clock),
     )
     return Node(firewall, broker, asyncio.ensure_future(talk_to_broker(application, places)))
 

@@ -22,6 +22,7 @@ from banlistd.core.printing import counted
 from banlistd.errors import LedgerError, VerificationError
 from banlistd.ports import Announcer, Clock
 from banlistd.ports.reports import NodeRegister, SightingLog
+from banlistd.services.reports.clock_witness import ClockWitness
 from banlistd.services.reports.early import EarlyReports
 from banlistd.services.reports.refusals import Refusals
 
@@ -75,7 +76,7 @@ class _Allowances:
 @dataclass(frozen=True, slots=True)
 class GatheringPlace:
     """`fleet`: whose reports are taken. `exempt`: what is never listed here at this moment. `changed`: called when what
-    is listed may have changed. `kept`: for how many seconds a sighting matters at this moment.
+    is listed may have changed. `kept`: for how many seconds a sighting matters at this moment. `witness`: of our clock.
     """
 
     fleet: str
@@ -83,6 +84,7 @@ class GatheringPlace:
     exempt: Callable[[], Awaitable[Exempt]]
     changed: Callable[[], None]
     kept: Callable[[], float]
+    witness: ClockWitness
 
 
 class Gathering:
@@ -168,6 +170,8 @@ class Gathering:
         for refusal in refusals:
             self._refusals.note(refusal)
         self._keep_early(lot, nodes, refusals)
+        for node, off in [*((one.node, one.off) for one in refusals if one.off), *((one.report.node, 0.0) for one in accepted)]:
+            self._place.witness.hear(node, off)
         is_changed = False
         if accepted:
             for one, taken in zip(accepted, await self._log.take(accepted, self._clock.now()), strict=True):
@@ -232,7 +236,7 @@ class Gathering:
     async def _prune(self) -> None:
         """Now and then: forget what no list asks for any more."""
         now = self._clock.monotonic()
-        if now - self._pruned_at >= _PRUNE_EVERY:
+        if now - self._pruned_at >= _PRUNE_EVERY and not self._place.witness.is_in_doubt:
             self._pruned_at = now
             # Without a list that is made of them, as within a reload, what is known stays: the list may come again.
             if kept := self._place.kept():

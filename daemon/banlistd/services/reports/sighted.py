@@ -10,6 +10,7 @@ from banlistd.errors import FetchError, LedgerError
 from banlistd.model import NotModified, Validators
 from banlistd.ports import Clock, Fetcher, OnBody
 from banlistd.ports.reports import ReportStores
+from banlistd.services.reports.clock_witness import ClockWitness
 
 if TYPE_CHECKING:
     # A host without such a source imports none of it.
@@ -18,19 +19,32 @@ if TYPE_CHECKING:
 
 
 class Sighted:
-    """A Fetcher for sources with `reports`; the others through `others`. `exempt`: what is never listed here at this moment."""
+    """A Fetcher for sources with `reports`; the others through `others`. `exempt`: what is never listed here at this moment.
 
-    def __init__(self, stores: ReportStores, exempt: "Callable[[], Awaitable[Exempt]]", clock: Clock, others: Fetcher) -> None:
+    While the clock is in doubt, the list stays as it is.
+    """
+
+    def __init__(
+        self,
+        stores: ReportStores,
+        exempt: "Callable[[], Awaitable[Exempt]]",
+        clock: Clock,
+        others: Fetcher,
+        witness: ClockWitness,
+    ) -> None:
         self._stores = stores
         self._exempt = exempt
         self._clock = clock
         self._others = others
+        self._witness = witness
 
     async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         if source.reports is None:
             return await self._others.fetch(source, validators, on_body)
         from banlistd.core.fleet.reports.quorum import quorum_rule  # noqa: PLC0415 - as above
 
+        if await self._witness.doubt(self._stores) and validators.etag:
+            return NotModified()
         exempt = await self._exempt()
         try:
             found = await self._stores.sightings().agreed(quorum_rule(source.reports), self._clock.now())

@@ -83,12 +83,15 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class ReportRefusal:
-    """`message`: a sentence for a person. `is_proven`: whether the node itself has signed what is refused."""
+    """`message`: a sentence for a person. `is_proven`: whether the node itself has signed what is refused. `off`: by how many
+    seconds its time is ahead of ours, or behind, where it is refused for that.
+    """
 
     node: str
     why: WhyNot
     message: str
     is_proven: bool = False
+    off: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +108,13 @@ class SortedOut:
 
 
 class NotAcceptedError(Exception):
-    """Of a message of a node: `why` and a sentence."""
+    """Of a message of a node: `why` and a sentence, and the rest as in ReportRefusal."""
 
-    def __init__(self, why: WhyNot, message: str, *, is_proven: bool = False) -> None:
+    def __init__(self, why: WhyNot, message: str, *, is_proven: bool = False, off: float = 0.0) -> None:
         super().__init__(message)
         self.why = why
         self.is_proven = is_proven
+        self.off = off
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +161,7 @@ def judged_report(
     try:
         node, report = proven_statement(message, node, fleet, now, is_signed, _REPORT)
     except NotAcceptedError as error:
-        return ReportRefusal(message.node, error.why, str(error), error.is_proven)
+        return ReportRefusal(message.node, error.why, str(error), error.is_proven, error.off)
     if report.place <= node.place:
         return ReportRefusal(node.id, WhyNot.REPLAYED, "it has come before, or an older one comes late", is_proven=True)
     return report
@@ -180,10 +184,10 @@ def proven_statement(
         raise NotAcceptedError(WhyNot.WRONG_NODE, words, is_proven=True)
     if said.issued_at < now - LONGEST_WAY:
         words = f"it was signed {now - said.issued_at:.0f} s ago; compare the clocks"
-        raise NotAcceptedError(WhyNot.LATE, words, is_proven=True)
+        raise NotAcceptedError(WhyNot.LATE, words, is_proven=True, off=said.issued_at - now)
     if said.issued_at > now + NODE_CLOCK_AHEAD:
         words = f"it is dated {said.issued_at - now:.0f} s ahead; compare the clocks"
-        raise NotAcceptedError(WhyNot.EARLY, words, is_proven=True)
+        raise NotAcceptedError(WhyNot.EARLY, words, is_proven=True, off=said.issued_at - now)
     return node, said
 
 
