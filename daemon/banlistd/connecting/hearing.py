@@ -100,7 +100,9 @@ class Hearing:
     def duties(self, mqtt: Mqtt) -> BrokerDuties:
         """Of a connection."""
         topics = self._topics(mqtt)
-        identity = NodeIdentity(topics.node, topics.root, version("banlistd"))
+        identity = NodeIdentity(
+            topics.node, topics.root, version("banlistd"), takes_lists=self._application.fleet() is not None
+        )
         return BrokerDuties(
             topics,
             mqtt.events,

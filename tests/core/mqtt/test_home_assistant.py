@@ -1,5 +1,6 @@
 """The description of the daemon for Home Assistant: by a list of the keys that it reads, and by its own schemas."""
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from banlistd.core.mqtt.home_assistant import Description, NodeIdentity, descrip
 
 CHECKER = Path(__file__).resolve().parents[2] / "support" / "home_assistant_schemas.py"
 IDENTITY = NodeIdentity("node-0042", "banlistd/v1/home", "1.2.0")
+IN_FLEET = NodeIdentity("node-0042", "banlistd/v1/home", "1.2.0", takes_lists=True)
 TOPICS = "banlistd/v1/home"
 
 # Of home-assistant.io: which keys a component may have, in the abbreviated form; what is not here would be ignored silently.
@@ -83,6 +85,23 @@ def test_a_button_is_there_only_if_it_is_carried_out() -> None:
     assert (button["cmd_t"], button["pl_prs"]) == (f"{TOPICS}/press/node-0042/refresh", "PRESS")
 
 
+def test_the_age_of_what_is_proven_is_there_only_where_lists_of_a_fleet_are_taken() -> None:
+    assert "hub_age" not in payload()["cmps"]
+    one = json.loads(description(IN_FLEET, ()).payload)["cmps"]["hub_age"]
+    assert (one["dev_cla"], one["unit_of_meas"], one["ent_cat"]) == ("duration", "s", "diagnostic")
+    assert one.keys() <= KNOWN["sensor"]
+
+
+def test_the_age_is_counted_to_the_moment_of_the_state_and_unknown_until_something_is_proven() -> None:
+    """With Jinja, where it is installed."""
+    one = json.loads(description(IN_FLEET, ()).payload)["cmps"]["hub_age"]
+    jinja2 = pytest.importorskip("jinja2", reason="jinja2 is not installed")
+    template = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False).from_string(one["val_tpl"])
+    moment = dt.datetime.fromtimestamp(1_795_791_090.5, dt.UTC)
+    for at, age in ((1_795_791_000, "90"), (0, "None")):
+        assert template.render(now=lambda: moment, value_json={**STATE, "fleet": {"at": at}}) == age
+
+
 def test_templates_ask_for_keys_of_the_state() -> None:
     """With Jinja, where it is installed."""
     jinja2 = pytest.importorskip("jinja2", reason="jinja2 is not installed")
@@ -138,10 +157,11 @@ def checked(python: str, found: dict[str, Any]) -> "subprocess.CompletedProcess[
 
 def test_home_assistant_itself_takes_the_description() -> None:
     python = home_assistant()
-    done = checked(python, payload(Press.REFRESH))
+    found = json.loads(description(IN_FLEET, [Press.REFRESH]).payload)
+    done = checked(python, found)
     assert done.returncode == 0, done.stderr
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
-    assert lines == {key: f"{one['p']} whole" for key, one in payload(Press.REFRESH)["cmps"].items()}
+    assert lines == {key: f"{one['p']} whole" for key, one in found["cmps"].items()}
 
 
 @pytest.mark.parametrize("spoil", ["origin", "ids", "class", "key", "wildcard"])

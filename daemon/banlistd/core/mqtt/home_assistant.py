@@ -24,12 +24,13 @@ _STATE_EXPIRES = 900
 class NodeIdentity:
     """`node`: the id of this host on the broker. `root`: where the topics of its fleet begin, `banlistd/v1/<fleet>`.
 
-    `version`: of banlistd.
+    `version`: of banlistd. `takes_lists`: whether it takes lists of a fleet, so that its state says since when they are proven.
     """
 
     node: str
     root: str
     version: str
+    takes_lists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def description(identity: NodeIdentity, presses: Collection[Press]) -> Descripti
         "qos": 1,
         "cmps": {
             key: {"p": kind, "name": name, "uniq_id": f"{_MAKER}-{node}-{key.replace('_', '-')}", **entity}
-            for key, kind, name, entity in (*_sensors(state), *_buttons(root, node, presses))
+            for key, kind, name, entity in (*_sensors(state), *_of_fleet(identity), *_buttons(root, node, presses))
         },
     }
     return Description(discovery_topic(node), json.dumps(document, separators=(",", ":")).encode())
@@ -123,6 +124,15 @@ def _sensors(state: str) -> tuple[_Entity, ...]:
             },
         ),
     )
+
+
+def _of_fleet(identity: NodeIdentity) -> tuple[_Entity, ...]:
+    """Seconds since something of the fleet was proven, at the moment of the state. Until there is anything, it is unknown."""
+    if not identity.takes_lists:
+        return ()
+    template = "{{ (now().timestamp() - value_json.fleet.at) | int if value_json.fleet.at else none }}"
+    unit = {"dev_cla": "duration", "unit_of_meas": "s", "stat_cla": "measurement", "exp_aft": _STATE_EXPIRES}
+    return (("hub_age", "sensor", "Fleet proven before", {**unit, "val_tpl": template, **_DIAGNOSTIC}),)
 
 
 _BUTTONS: Mapping[Press, str] = {Press.REFRESH: "Poll every list"}
