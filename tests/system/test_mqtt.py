@@ -115,6 +115,7 @@ async def test_home_assistant_finds_the_device_and_finds_it_again_after_its_star
                 assert json.loads(await heard.until(DEVICE)) == device
                 await published(heard, button["cmd_t"], button["pl_prs"])
                 event = json.loads(await heard.until(f"{NODE}/event"))
+                assert event.keys() == {"v", "name", "message", "at", "fields"}
                 assert (event["v"], event["fields"]["SOURCE_ID"]) == (1, "one")
                 await published(heard, f"{NODE}/status", "offline", retain=True)
                 await heard.until(f"{NODE}/status", b"online")

@@ -14,6 +14,9 @@ from support.network_namespace import in_network_namespace
 from system.daemon_process import Installation, running
 from system.fleet.reporting import settings
 
+STATE = {"v", "boot", "version", "bans", "packets", "sources", "failing", "held", "stale", "last_import", "lost"}
+"""The keys of a state, and no others."""
+
 
 def content(*hosts: int) -> AddressSet:
     return AddressSet.of(from_numbers(Family.IPV4, hosts))
@@ -49,6 +52,8 @@ async def test_the_state_says_which_content_a_node_has_and_the_will_of_which_sta
         with running(place, "d") as daemon:
             async with listening_to(mosquitto, f"{root}/state", f"{root}/status") as heard:
                 first = await state(heard, f"{root}/state", drop=old.content_hash()[:16])
+                assert first.keys() == {*STATE, "fleet"}
+                assert first["fleet"].keys() == {"root", "timestamp", "at", "lists"}
                 shown = place.ask("fleet")
                 assert first["fleet"]["root"] == shown["root_version"] == 1
                 assert first["fleet"]["timestamp"] == shown["timestamp_version"]
@@ -68,4 +73,4 @@ async def test_the_state_of_a_machine_without_a_fleet_says_nothing_of_one(tmp_pa
         settings(place, mosquitto, "node-1", "", "")
         with running(place):
             async with listening_to(mosquitto, topic := "banlistd/v1/home/node/node-1/state") as heard:
-                assert "fleet" not in json.loads(await heard.until(topic))
+                assert json.loads(await heard.until(topic)).keys() == STATE
