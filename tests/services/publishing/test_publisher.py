@@ -232,6 +232,20 @@ def test_what_is_withdrawn_does_not_wait_until_the_pause_after_a_fault_is_over(h
     assert hub.newest()[0] == a_list(1).content_hash()
 
 
+def test_a_list_is_stopped_before_a_full_disk_has_room_again(hub: Hub) -> None:
+    for addresses in (a_list(1), a_list(2)):
+        hub.complete(addresses)
+        hub.turn(has_news=True)
+    after = Hub()
+    after.found, after.files, after.storage.fault = hub.found, hub.files, "disk full"
+    after.complete(a_list(3))
+    after.turn(has_news=True)
+    asyncio.run(after.roll_out.stop("drop", None, ORDER))
+    after.storage.fault = ""
+    after.turn(has_news=True)
+    assert after.newest() == (a_list(1).content_hash(), (a_list(2).content_hash()[:16],))
+
+
 def test_an_order_is_carried_out_without_news_of_it(hub: Hub) -> None:
     for addresses in (a_list(1), a_list(2)):
         hub.complete(addresses)

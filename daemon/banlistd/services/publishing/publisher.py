@@ -148,13 +148,14 @@ class Publisher:
     async def _publish(self, *, renews: bool) -> bool:
         """Whether nothing was left out. Raises FleetError and LedgerError."""
         parts, began = self._parts, self._now
-        if fault := parts.storage.fault:
-            raise FleetError(f"the state is in memory only ({fault})", "a hub publishes what is written down")
         if self._published is None or renews:
             # Also what was promoted or copied from a mirror meanwhile.
             self._published = await parts.repository.state(self._lists)
             parts.roll_out.note(self._lists, self._published)
             await parts.roll_out.learn()
+        # Only now: an operator may stop a list before there is room on the disk again.
+        if fault := parts.storage.fault:
+            raise FleetError(f"the state is in memory only ({fault})", "a hub publishes what is written down")
         before = self._published
         lists, fault = {}, ""
         for name, wanted in (await self._waiting()).items():
