@@ -15,7 +15,7 @@ _FILE = re.compile(r"full\.blz|[0-9a-f]{16}\.bld", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _DIGITS = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _LARGEST_NUMBER = 2**53
-"""That SQLite and JSON take, with room for those that follow."""
+"""That every reader of JSON takes."""
 
 
 @dataclass(frozen=True, slots=True)

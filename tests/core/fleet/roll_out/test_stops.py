@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from banlistd.core.fleet.publish_job import signed_fields, stop_in
 from banlistd.core.fleet.roll_out.stops import (
     DIGITS,
+    LARGEST_LEARNT,
     MOST_BACK,
     MOST_QUESTIONED,
     NO_STOP,
@@ -225,6 +227,13 @@ def test_a_database_that_is_older_than_what_was_published_learns_the_stop() -> N
         # Also by its digits, where the version is not at hand.
         assert after_completion(after_release(learnt, C), [C, A], D, 9.0) is not None
         assert after_release(learnt, D).bad == {B[:DIGITS]}
+
+
+def test_a_number_that_a_thief_has_signed_leaves_room_for_those_that_follow() -> None:
+    assert after_learning(UNTOUCHED, [A], SignedStop(LARGEST_LEARNT + 1, is_stopped=True), 9.0) is None
+    learnt = after_learning(UNTOUCHED, [A], SignedStop(LARGEST_LEARNT, is_stopped=True), 9.0)
+    assert learnt is not None
+    assert stop_in(signed_fields(signed_stop(replace(learnt, number=learnt.number + 1), A))).number == LARGEST_LEARNT + 1
 
 
 def test_a_database_that_is_newer_than_what_was_published_learns_nothing() -> None:

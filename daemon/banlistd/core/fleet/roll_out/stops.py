@@ -21,6 +21,9 @@ canary could go back to any version of old else; beyond, the newest stays, and a
 _COMPARING = frozenset({"grown", "shrunk", "turnover", "narrowed"})
 """Guards that compare with what a canary has in force."""
 
+LARGEST_LEARNT = 2**52
+"""Of the numbers of changes. With a stolen key any may be signed, and half of what JSON and SQLite take is left for our own."""
+
 FOR_THE_CANARY_ALONE = _COMPARING | {"health"}
 """With its firewall: a version that the list has gone back to meets them because of what the canary has taken meanwhile."""
 
@@ -163,6 +166,8 @@ def after_learning(state: RollOutState, known: Sequence[str], signed: SignedStop
     replaced, or is a copy from before, or another hub has published. What that one says counts; a stop that was given here and
     never signed stays, and goes back over nothing.
     """
+    if signed.number > LARGEST_LEARNT:
+        return None
     if signed.number <= state.number:
         is_new = signed.number == state.number and state.signed < signed.number
         return replace(state, signed=signed.number) if is_new else None
