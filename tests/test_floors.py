@@ -110,6 +110,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("preview", "desired_state"),
     },
     "services/loops": {
+        ("allowing", "name_times"),
         ("endings", "faults"),
         ("host_changes", "faults"),
         ("polling", "faults"),
@@ -229,6 +230,8 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("fetch", "parser_process"),
         ("fetch", "system"),
         ("geo", "fetch"),
+        ("names", "parser_process"),
+        ("names", "system"),
         ("parser_process", "system"),
         ("signatures", "parser_process"),
         ("signatures", "system"),
@@ -274,6 +277,12 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("apprise_receiver", "secrets"),
         ("hook", "program"),
         ("hook", "secrets"),
+    },
+    "adapters/names": {
+        ("lookup", "messages"),
+        ("name_servers", "messages"),
+        ("program", "host_files"),
+        ("program", "messages"),
     },
     "adapters/netlink": {
         ("conntrack", "messages"),

@@ -58,7 +58,7 @@ from banlistd.daemon import Outside, Service, Services
 from banlistd.errors import BanlistdError, UsageError
 from banlistd.events import EventName
 from banlistd.model import Outcome, Remark, SourceId
-from banlistd.ports import Firewall
+from banlistd.ports import Firewall, TimedAddresses
 from banlistd.ports.geo import Resolver
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.evidence.evidence import Evidence
@@ -146,6 +146,7 @@ class Environment:
     next_config: Config | BanlistdError | None = None
     trimmed: threading.Event = field(default_factory=threading.Event)
     names: dict[str, Sequence[str]] = field(default_factory=dict)
+    ttls: dict[str, float] = field(default_factory=dict)
     packets: FakePackets = field(default_factory=FakePackets)
     boot: str = "the first boot"
 
@@ -154,6 +155,9 @@ class Environment:
         if name not in self.names:
             raise UsageError(f"{name!a} is no address, and the name service knows no such name")
         return self.names[name]
+
+    async def answer(self, name: str) -> TimedAddresses:
+        return TimedAddresses(await self.resolve(name), self.ttls.get(name))
 
     def banned(self) -> set[str]:
         """The entries of the firewall's own maps: an address, or `first - last`."""
@@ -274,7 +278,9 @@ async def assemble(
     shadows = await Shadows.opened(ShadowTable(database), announcer, clock)
     policy = policy_of(config, marks, clock.now(), shadows.now_in_shadow(config))
     table = LoginTable(database)
-    allowlist = ManualAllowlist(wrap(ManualAllowTable(database)), environment.resolve, announcer, clock, look_every=0.005)
+    allowlist = ManualAllowlist(
+        wrap(ManualAllowTable(database)), environment.answer, announcer, clock, lambda: 0.5, look_every=0.005
+    )
     host = ProtectedHost(
         environment.host, environment.logins, table, clock, await table.load(), tells_answers=True, allowed=allowlist.protection
     )

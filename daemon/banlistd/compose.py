@@ -12,7 +12,6 @@ from banlistd.adapters.fetch.connections import Listeners
 from banlistd.adapters.fetch.file import LocalFiles, stamp_of
 from banlistd.adapters.fetch.geo_blocks import GeoBlocks
 from banlistd.adapters.fetch.http import Downloads
-from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.firewalls.dry_run import DryRunFirewall
 from banlistd.adapters.firewalls.opener import open_backend
@@ -101,12 +100,9 @@ from banlistd.services.value.shadows import Shadows
 from banlistd.services.verdicts.coverage import Coverage
 from banlistd.starting.fleet import FleetInForce
 from banlistd.starting.noting import ReportNotes
-from banlistd.starting.opening import closed, geo_resolvers, host_monitor, packets
+from banlistd.starting.opening import closed, geo_resolvers, host_monitor, name_lookups, packets
 from banlistd.starting.remarks import remarks_of_now
 from banlistd.starting.state import effect, open_state
-
-_ASKED_AT_ONCE = 4
-"""Names that operators ask for, which must not wait for those of feeds. The unit allows 64 threads, most of them for others."""
 
 
 def load_config(places: Paths) -> Config:
@@ -174,10 +170,14 @@ async def open_application(
         known_names = KnownNames(database)
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
         stack.push_async_callback(names.wait_until_idle)
-        monitor, login_monitor, lookups = host_monitor(stack), closed(stack, LoginMonitor()), NameLookups(_ASKED_AT_ONCE)
+        monitor, login_monitor, (lookups, timed_lookups) = (
+            host_monitor(stack),
+            closed(stack, LoginMonitor()),
+            name_lookups(stack, clock),
+        )
         logins, allowlist = (
             LoginTable(database),
-            ManualAllowlist(ManualAllowTable(database), lookups.addresses, announcer, clock),
+            ManualAllowlist(ManualAllowTable(database), timed_lookups.answer, announcer, clock, random.random),
         )
         host = ProtectedHost(
             LinuxHost(names.addresses, os.environ),
@@ -220,7 +220,7 @@ async def open_application(
             PartsUnderWay(enforcer.content, ledger),
         )
         downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
-        streams = CrowdsecStreams(HostNames(lookups.addresses, TaxiiCollections(downloads, clock)), clock.monotonic)
+        streams = CrowdsecStreams(HostNames(timed_lookups.answer, TaxiiCollections(downloads, clock)), clock.monotonic)
         fleet = FleetInForce(config.fleet, database, places, enforcer.content, announcer, clock, streams)
         importer = Importer(
             Combinations(enforcer.content, DepartureTable(database), clock, fleet.sighted(reports, exempt)),

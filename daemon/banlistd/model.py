@@ -214,7 +214,6 @@ class Login:
 @dataclass(frozen=True, slots=True)
 class Protected:
     """Addresses (integers, both ends inclusive) that no source bans, and the reason as text.
-
     `learned`: from a login or a service that the host uses; a manual ban overrides it, but not the host's own addresses,
     gateways and networks. `answers`: all that the host needs of it, and all that passes where a source bans it; empty:
     everything. `since`, `until`: seconds since the epoch, where they are known; `until` None: as long as the reason lasts.
@@ -292,7 +291,7 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one poll. `delay`: seconds to the next. `exit_code`: 0, or its error's. `deferred`: why none was made."""
+    """The end of one poll. `delay`: seconds to the next, `ttl`: those for which it counts. `deferred`: why none was made."""
 
     source_id: SourceId
     kind: OutcomeKind
@@ -302,6 +301,7 @@ class Outcome:
     exit_code: int = 0
     delay: float = 0.0
     deferred: str = ""
+    ttl: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """What is allowed by command: at once, to the moment, in lists and manual bans, across a restart and a lost database."""
 
+import asyncio
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +148,7 @@ NAME = "vpn.example.org"
 
 async def followed(world: DaemonWorld) -> None:
     """The name service is asked once more, and the firewall follows its answer."""
-    world.clock.time += NAMES_EVERY
+    world.clock.time += 1.1 * NAMES_EVERY
     await world.parts.allowlist.wait_for_end()
     await world.enforcer.reconcile()
 
@@ -190,7 +192,7 @@ def test_a_name_without_an_answer_stays_what_it_was_across_a_restart_and_ends_in
 
     async def after(world: DaemonWorld) -> None:
         del environment.names[NAME]
-        world.clock.time += NAMES_EVERY
+        world.clock.time += 1.1 * NAMES_EVERY
         await environment.announcer.until(EventName.MANUAL_ALLOW_UNRESOLVED)
         assert world.banned() == CUT
         world.clock.time += 600
@@ -201,11 +203,45 @@ def test_a_name_without_an_answer_stays_what_it_was_across_a_restart_and_ends_in
     run(environment, CONFIG, after, serve=True)
 
 
+def test_a_name_is_asked_for_again_when_its_answer_ends_and_later_and_later_without_one(environment: Environment) -> None:
+    environment.names[NAME] = ["192.0.2.1"]
+    environment.ttls[NAME] = 600.0
+
+    async def left(world: DaemonWorld) -> float:
+        (row,) = await world.ask("allowed")
+        return float(row["asked_at"] - environment.clock.time)
+
+    async def asked_again(world: DaemonWorld) -> float:
+        """How long until the next question, once the one that is due was answered."""
+        environment.clock.time += await left(world)
+        while await left(world) <= 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await world.parts.allowlist.wait_for_end()
+        return await left(world)
+
+    async def life(world: DaemonWorld) -> None:
+        row = await world.ask("allow", address=NAME)
+        assert (row["answered_at"], row["asked_at"] - row["answered_at"]) == (environment.clock.time, pytest.approx(630))
+        environment.ttls[NAME] = 5.0
+        assert await asked_again(world) == pytest.approx(63)
+        answered = environment.clock.time
+        addresses = environment.names.pop(NAME)
+        assert [await asked_again(world) for _ in range(4)] == pytest.approx([45, 90, 180, 225])
+        (row,) = await world.ask("allowed")
+        assert (row["addresses"], row["answered_at"]) == (addresses, answered)
+        environment.names[NAME] = addresses
+        assert await asked_again(world) == pytest.approx(63)
+
+    run(environment, CONFIG, life)
+    assert names(environment).count(EventName.MANUAL_ALLOW_UNRESOLVED) == 1
+
+
 def test_one_name_may_not_take_more_addresses_than_an_entry_of_the_configuration(environment: Environment) -> None:
     environment.names[NAME] = [f"198.51.100.{at}" for at in range(MOST_OF_A_NAME + 1)]
 
     async def life(world: DaemonWorld) -> None:
-        with pytest.raises(RefusedError, match="gives 65 addresses"):
+        with pytest.raises(RefusedError, match="gives more than 64 addresses"):
             await world.ask("allow", address=NAME)
         assert await world.ask("allowed") == []
 

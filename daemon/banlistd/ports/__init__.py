@@ -3,7 +3,7 @@
 from banlistd.ports.feeds import Fetcher, ListParser, OnBody, ParserSession, Verifier, WholeBody
 from banlistd.ports.firewall import Connections, Firewall
 from banlistd.ports.history import Suspensions, Versions
-from banlistd.ports.host import Host, HostMonitor, LoginMemory, Logins
+from banlistd.ports.host import Host, HostMonitor, LoginMemory, Logins, TimedAddresses
 from banlistd.ports.state import (
     Backends,
     BootSnapshots,
@@ -52,6 +52,7 @@ __all__ = [
     "Storage",
     "Supervisor",
     "Suspensions",
+    "TimedAddresses",
     "Verifier",
     "Versions",
     "WholeBody",

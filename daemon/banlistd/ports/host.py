@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from banlistd.model import (
@@ -10,6 +11,14 @@ from banlistd.model import (
     Login,
     Protected,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class TimedAddresses:
+    """The addresses of a host name, as text. `ttl`: seconds for which that counts; None: it is not known."""
+
+    addresses: Sequence[str]
+    ttl: float | None
 
 
 class Host(Protocol):

@@ -127,7 +127,7 @@ class Importer:
         with suppress(LedgerError):
             await self._quarantine.confirm(source.id, self._clock.now(), found.confirmed)
         is_unsaved = outcome.kind is OutcomeKind.SKIPPED and found.validators != poll.validators
-        return outcome, (found.validators, found.content_hash) if is_unsaved else None
+        return dataclasses.replace(outcome, ttl=found.ttl), (found.validators, found.content_hash) if is_unsaved else None
 
     async def take(self, source: Source, found: FoundList, newest: ImportRun | None, began: float) -> Outcome:
         """Bring the firewall up to date with what was found, in a run of its own. `newest`: the run before; `began`: monotonic.
@@ -165,7 +165,7 @@ class Importer:
             return FoundList(known, dataclasses.replace(newer, fetch_key=fetch_key) if newer else poll.validators)
         validators = dataclasses.replace(fetched.validators, fetch_key=fetch_key)
         if known is not None and trusted.body_hash and trusted.body_hash == validators.body_hash:
-            return FoundList(known, validators)
+            return FoundList(known, validators, ttl=fetched.ttl)
         before = await self._last_good(source.id, newest)
         good = await listed_before(self._ends, source, before)
         if good and not good.addresses and source.guards.on_stale is OnStale.LIFT:
@@ -179,7 +179,9 @@ class Importer:
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.geography else ""
         findings = findings_of(source, fetched)
         timed = fetched.parsed.timed
-        return FoundList(reading.content_hash, validators, reading, before, extent=extent, findings=findings, timed=timed)
+        return FoundList(
+            reading.content_hash, validators, reading, before, extent=extent, findings=findings, timed=timed, ttl=fetched.ttl
+        )
 
     async def _approved(self, quarantined: Quarantined | None, newest: ImportRun | None) -> FoundList | None:
         """Approved content of the quarantine. It has no validators: they were not kept when it was refused."""

@@ -9,7 +9,7 @@ from banlistd.core.config.sections.guards import OnStale
 from banlistd.core.feeds.found_list import Findings, address_in_words
 from banlistd.core.feeds.health.conditions import is_dead
 from banlistd.core.feeds.quarantine import frozen_at, stale_at
-from banlistd.core.feeds.schedule import NOT_ENDED, delay_after, failing_since
+from banlistd.core.feeds.schedule import NOT_ENDED, delay_after, failing_since, interval_by
 from banlistd.errors import LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import ContentHash, Outcome, OutcomeKind, Poll, SourceId, Validators
@@ -93,7 +93,7 @@ class PollRecord:
                 failures, since = before.failures + 1, failing_since(before, now)
         # A list that a guard refused will hardly be better in a minute; a download that failed may be.
         tries = failures if outcome.kind is OutcomeKind.FAILED else 0
-        delay = self._delay(source, tries, now - since if since is not None else 0.0, retry_after)
+        delay = self._delay(source, tries, now - since if since is not None else 0.0, retry_after, outcome.ttl)
         with suppress(LedgerError):
             poll = Poll(
                 source.id,
@@ -115,9 +115,11 @@ class PollRecord:
                 await self._warn_of_frozen(source, now)
         return dataclasses.replace(outcome, delay=delay)
 
-    def _delay(self, source: Source, failures: int, failing_for: float, retry_after: float | None) -> float:
+    def _delay(
+        self, source: Source, failures: int, failing_for: float, retry_after: float | None, ttl: float | None = None
+    ) -> float:
         delay = delay_after(
-            every=source.every,
+            every=interval_by(source.every, ttl),
             failures=failures,
             failing_for=failing_for,
             retry_after=retry_after,

@@ -4,18 +4,31 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Protocol, TypeVar
 
+from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.geo.online import OnlineService
 from banlistd.adapters.geo.tor_geoip import TorGeoip
 from banlistd.adapters.host.route_monitor import RouteMonitor
+from banlistd.adapters.names.lookup import TimedLookups
+from banlistd.adapters.names.name_servers import NameServers
 from banlistd.adapters.netlink.packet_log import NflogPackets
 from banlistd.core.config.model import Config
 from banlistd.core.config.sections.geo import Geo
 from banlistd.paths import Paths
-from banlistd.ports import HostMonitor
+from banlistd.ports import Clock, HostMonitor
 from banlistd.ports.evidence import PacketLog
 from banlistd.services.geo_enricher import GeoResolvers
 from banlistd.services.null_objects import NoHostMonitor, NoPackets
+
+_ASKED_AT_ONCE = 4
+"""Names that operators ask for, which must not wait for those of feeds. The unit allows 64 threads, most of them for others."""
+
+
+def name_lookups(stack: AsyncExitStack, clock: Clock) -> tuple[NameLookups, TimedLookups]:
+    """By the system's own resolver, and by name servers, which say how long an answer counts."""
+    lookups, servers = NameLookups(_ASKED_AT_ONCE), NameServers(clock)
+    stack.push_async_callback(servers.close)
+    return lookups, TimedLookups(servers, lookups.addresses, clock)
 
 
 def host_monitor(stack: AsyncExitStack) -> HostMonitor:

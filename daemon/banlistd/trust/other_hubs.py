@@ -20,11 +20,11 @@ from tuf.api.metadata import Metadata, TargetFile, Targets
 from tuf.api.serialization import DeserializationError
 
 from banlistd.adapters.parser_process.confinement import ConfinementError
+from banlistd.adapters.parser_process.network_program import ProgramBounds, become_unprivileged, confine
 from banlistd.errors import FleetError, ParseError
 from banlistd.trust.ceremony.keys import use_openssl
 from banlistd.trust.ceremony.making import HUB
 from banlistd.trust.columns import write_columns
-from banlistd.trust.confined import ProgramBounds, become_unprivileged, confine
 from banlistd.trust.mirrors import Mirrors
 from banlistd.trust.repository.online import FULL
 from banlistd.trust.repository.proposals import COSIGNED, PENDING, proposal_of

@@ -23,9 +23,9 @@ from tuf.ngclient.fetcher import FetcherInterface
 from tuf.ngclient.updater import Updater
 
 from banlistd.adapters.parser_process.confinement import ConfinementError
+from banlistd.adapters.parser_process.network_program import ProgramBounds, become_unprivileged, confine
 from banlistd.core.fleet.kept_rows import LARGEST_ROLE, rows_to_keep
 from banlistd.trust.columns import write_columns
-from banlistd.trust.confined import ProgramBounds, become_unprivileged, confine
 from banlistd.trust.mirrors import Mirrors, NoMirrors
 
 _LARGEST_ORDER = 64 * 2**20

@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from banlistd.core.config.model import Source
+from banlistd.core.config.sections.interval import ByTtl
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError, UsageError
 from banlistd.model import Action, NotModified, OutcomeKind, SourceId, Validators
-from banlistd.ports import OnBody
+from banlistd.ports import OnBody, TimedAddresses
 from banlistd.services.imports.host_names import MOST_ADDRESSES, HostNames
 from support.fakes import FakeFetcher
 from support.sources import config_of
@@ -23,15 +25,16 @@ WHOLE = {"192.0.2.0 - 192.0.2.255"}
 
 
 class NameService:
-    """`answers`: the addresses of each name; one that is not there is not known."""
+    """`answers`: the addresses of each name; one that is not there is not known. `ttls`: as far as they are known."""
 
     def __init__(self, answers: Mapping[str, Sequence[str]]) -> None:
         self.answers = dict(answers)
+        self.ttls: dict[str, float] = {}
 
-    async def addresses(self, host: str, _: float) -> Sequence[str]:
+    async def addresses(self, host: str, _: float) -> TimedAddresses:
         if host not in self.answers:
             raise UsageError(f"the name service knows no {host}")
-        return self.answers[host]
+        return TimedAddresses(self.answers[host], self.ttls.get(host))
 
 
 class WithNames(FakeFetcher):
@@ -78,7 +81,7 @@ def test_a_name_with_more_addresses_than_the_bound_is_a_failed_poll() -> None:
         assert isinstance(found, Download)
         assert found.parsed.entries == MOST_ADDRESSES
         names.answers["office.example"] = [*names.answers["office.example"], "198.51.100.1"]
-        with pytest.raises(FetchError, match="gives 65 addresses for office"):
+        with pytest.raises(FetchError, match="gives more than 64 addresses for office"):
             await fetcher.fetch(source, Validators(), no_body)
 
     asyncio.run(ask())
@@ -101,3 +104,41 @@ def test_without_an_answer_of_one_name_what_was_known_stays_across_a_restart(tmp
     run(environment, CONFIG, life)
     del names.answers["home.example"]
     run(environment, CONFIG, without_answer)
+
+
+@pytest.mark.parametrize(
+    ("ttls", "delay"),
+    [
+        ({}, 300.0),
+        ({"office.example": 1800.0, "home.example": 900.0}, 900.0),
+        ({"office.example": 1800.0}, 300.0),
+        ({"office.example": 100.0}, 100.0),
+        ({"office.example": 0.0, "home.example": 900.0}, 60.0),
+        ({"office.example": 2.0**31, "home.example": 2.0**31}, 3600.0),
+    ],
+)
+def test_names_are_asked_for_again_when_the_first_answer_ends_within_bounds(
+    tmp_path: Path, ttls: Mapping[str, float], delay: float
+) -> None:
+    names = NameService({"office.example": ["192.0.2.0"], "home.example": ["192.0.2.255"]})
+    names.ttls |= ttls
+    source = replace(NAMED, every=ByTtl(300.0))
+
+    async def life(world: DaemonWorld) -> None:
+        assert (await world.poll(OFFICE)).delay == pytest.approx(1.05 * delay)
+        skipped = await world.poll(OFFICE)
+        assert skipped.kind is OutcomeKind.SKIPPED
+        assert skipped.delay == pytest.approx(1.05 * delay)
+        assert (await world.parts.ledger.poll(OFFICE)).due_at == pytest.approx(world.clock.now() + 1.05 * delay)
+
+    run(world_of(tmp_path, names), config_of(source), life)
+
+
+def test_an_interval_that_is_written_counts_in_place_of_the_ttl(tmp_path: Path) -> None:
+    names = NameService({"office.example": ["192.0.2.0"], "home.example": ["192.0.2.255"]})
+    names.ttls |= dict.fromkeys(names.answers, 900.0)
+
+    async def life(world: DaemonWorld) -> None:
+        assert (await world.poll(OFFICE)).delay == pytest.approx(1.05 * 600)
+
+    run(world_of(tmp_path, names), config_of(replace(NAMED, every=600.0)), life)

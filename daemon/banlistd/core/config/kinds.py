@@ -11,7 +11,7 @@ from banlistd.core.config import geo, values
 from banlistd.core.config.format import FORMAT_SCHEMA, read_format
 from banlistd.core.config.keys import Section, ValueKind, keys_of, read_section, scalar_at
 from banlistd.core.config.problems import Spot
-from banlistd.core.config.sections.interval import DAILY_PATTERN, Daily, poll_interval
+from banlistd.core.config.sections.interval import DAILY_PATTERN, ByTtl, Daily, poll_interval
 from banlistd.core.config.values import Unfit, among, duration_within
 from banlistd.core.printing import shown
 from banlistd.formats import Format
@@ -236,6 +236,8 @@ def size_at_least(low: str) -> ValueKind:
 
 
 def _show_every(interval: float) -> str:
+    if isinstance(interval, ByTtl):
+        return f"by their TTL, or {show_duration(float(interval))}"
     return str(interval) if isinstance(interval, Daily) else show_duration(interval)
 
 

@@ -25,7 +25,7 @@ from banlistd.core.config.sections.conditions import read_where
 from banlistd.core.config.sections.defaults import Defaults, check_shadow
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.guards import Guards, OnStale
-from banlistd.core.config.sections.interval import poll_interval
+from banlistd.core.config.sections.interval import ByTtl, poll_interval
 from banlistd.core.config.service.fleet import REPORTS
 from banlistd.core.config.service.reports import REPORTS_EVERY
 from banlistd.core.config.values import Unfit, among, closest
@@ -147,7 +147,7 @@ def _inherited(own: Tree, defaults: Defaults, entry: CatalogueEntry | None) -> d
     if "reports" in own or own.get("hub") == REPORTS:
         merged["allow_empty"] = True  # no node has reported anything yet
     if "names" in own:
-        merged |= {"every": NAMES_EVERY, "ttl": NAMES_TTL, "two_miss": False}
+        merged |= {"every": ByTtl(NAMES_EVERY), "ttl": NAMES_TTL, "two_miss": False}
     return merged
 
 

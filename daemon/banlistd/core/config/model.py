@@ -87,7 +87,12 @@ class Source(Combined):
     ] = None
     names: Annotated[
         tuple[str, ...],
-        Key(HOST_NAMES, "Host names: the addresses that the name service gives for them, asked for anew every five minutes."),
+        Key(
+            HOST_NAMES,
+            "Host names: the addresses that name servers give for them, asked for anew when their TTL ends, at least a minute "
+            "and at most an hour later. What the host alone knows (/etc/hosts, mDNS) is asked for every five minutes. `every` "
+            "counts in place of the TTL.",
+        ),
     ] = ()
     hub: Annotated[
         str,

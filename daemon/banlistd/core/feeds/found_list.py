@@ -71,7 +71,7 @@ class FoundList:
     `before`: the last good content, where there is a reading. `in_spite`: why it is accepted although a guard refused it.
     `findings`: of its reading. `extent`: the share of the address space, for a source that bans by country or network.
     `timed`: every entry with its end, where some of them end by themselves. `ends`: as in `Pending`. `staying`: how many
-    entries have left the list and are banned for a time yet.
+    entries have left the list and are banned for a time yet. `ttl`: as in `Download`.
     """
 
     content_hash: ContentHash
@@ -84,6 +84,7 @@ class FoundList:
     timed: TimedEntries | None = field(default=None, repr=False)
     ends: Ends | None = None
     staying: int = 0
+    ttl: float | None = None
 
     def in_words(self, entries: int, added: int, removed: int) -> str:
         """What it was and did: `entries` in the list, elements `added` to the firewall and `removed`."""

@@ -41,12 +41,13 @@ class ParsedList:
 @dataclass(frozen=True, slots=True)
 class Download:
     """A list that arrived whole and was parsed, and what shows next time that it has not changed. `octets`: of its bodies as
-    they arrived; 0: it came from no server and no file.
+    they arrived; 0: it came from no server and no file. `ttl`: seconds for which it counts; None: not known.
     """
 
     parsed: ParsedList
     validators: Validators
     octets: int = 0
+    ttl: float | None = None
 
 
 _FILES_SHOWN = 2

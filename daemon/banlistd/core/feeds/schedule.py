@@ -2,7 +2,8 @@
 
 import hashlib
 
-from banlistd.core.config.sections.interval import Daily
+from banlistd.core.config.reading.names import LONGEST_TTL, SHORTEST_TTL
+from banlistd.core.config.sections.interval import ByTtl, Daily
 from banlistd.core.download.retry import LONGEST_RETRY_AFTER
 from banlistd.model import Poll, SourceId
 
@@ -37,6 +38,13 @@ def until_time_of_day(every: Daily, now: float) -> float:
     """Seconds until the next time that is not just now."""
     left = (every.at - now) % float(every)
     return left if left >= _EARLY else left + float(every)
+
+
+def interval_by(every: float, ttl: float | None) -> float:
+    """The interval after an answer that counts for `ttl` seconds, within bounds; None: it does not say."""
+    if not isinstance(every, ByTtl):
+        return every
+    return float(every) if ttl is None else min(max(ttl, SHORTEST_TTL), LONGEST_TTL)
 
 
 def delay_after(
@@ -74,7 +82,7 @@ def wait_for(poll: Poll, *, now: float, every: float) -> float:
     """
     if poll.polled_at is not None and now < poll.polled_at:
         return 0.0
-    longest = every * (1 + JITTER)
+    longest = (LONGEST_TTL if isinstance(every, ByTtl) else every) * (1 + JITTER)
     if poll.failures:
         longest = max(longest, LONGEST_RETRY_AFTER, LONGEST_BACKOFF)
     left = min(max(poll.due_at - now, 0.0), longest)

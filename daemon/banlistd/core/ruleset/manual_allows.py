@@ -4,7 +4,6 @@ import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from banlistd.core.printing import counted
 from banlistd.errors import RefusedError
 from banlistd.model import Family, Protected, Span
 
@@ -87,7 +86,7 @@ def spans_of_name(name: str, addresses: Sequence[str]) -> tuple[Span, ...]:
     """The addresses that a name service gives, as text, each once. Raises RefusedError where they are too many."""
     known = {ipaddress.ip_address(address.partition("%")[0]) for address in addresses}
     if len(known) > MOST_OF_A_NAME:
-        words = f"the name service gives {counted(len(known), 'address', 'addresses')} for {name}"
+        words = f"the name service gives more than {MOST_OF_A_NAME} addresses for {name}"
         raise RefusedError(words, f"a name may have {MOST_OF_A_NAME} at most: allow its networks")
     spans = [(Family.IPV4 if one.version == 4 else Family.IPV6, int(one), int(one)) for one in known]  # noqa: PLR2004 - IP version four
     return tuple(sorted(spans))

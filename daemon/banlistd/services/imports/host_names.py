@@ -2,21 +2,21 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 
 from banlistd.core.addresses.sets import AddressSet, from_numbers
 from banlistd.core.config.model import Source
+from banlistd.core.config.reading.names import NAMES_EVERY
 from banlistd.core.feeds.parsed_list import Download, ParsedList
-from banlistd.core.printing import counted
 from banlistd.errors import FetchError, UsageError
 from banlistd.model import Family, NotModified, Validators
-from banlistd.ports import Fetcher, OnBody
+from banlistd.ports import Fetcher, OnBody, TimedAddresses
 
 MOST_ADDRESSES = 64
 """Of one name. An answer over TCP may have 4,000 addresses; the largest services give a dozen."""
 
-NameLookup = Callable[[str, float], Awaitable[Sequence[str]]]
-"""The addresses of a name, as text, within so many seconds. Raises UsageError if there are none."""
+NameLookup = Callable[[str, float], Awaitable[TimedAddresses]]
+"""The addresses of a name within so many seconds. Raises UsageError if there are none."""
 
 
 class HostNames:
@@ -32,17 +32,20 @@ class HostNames:
         if not source.names:
             return await self._others.fetch(source, validators, on_body)
         found = await asyncio.gather(*(self._addresses(name, source.timeout) for name in source.names))
-        addresses = _set_of(address for of_name in found for address in of_name)
+        addresses = _set_of(address for answer in found for address in answer.addresses)
         content_hash = addresses.content_hash()
-        return Download(ParsedList(addresses, len(addresses)), Validators(body_hash=content_hash))
+        ttl = min((answer.ttl for answer in found if answer.ttl is not None), default=None)
+        if ttl is not None and any(answer.ttl is None for answer in found):
+            ttl = min(ttl, NAMES_EVERY)
+        return Download(ParsedList(addresses, len(addresses)), Validators(body_hash=content_hash), ttl=ttl)
 
-    async def _addresses(self, name: str, patience: float) -> Sequence[str]:
+    async def _addresses(self, name: str, patience: float) -> TimedAddresses:
         try:
             found = await self._lookup(name, patience)
         except UsageError as error:
             raise FetchError(error.message, "what it was last known as stays") from error
-        if len(found) > MOST_ADDRESSES:
-            words = f"the name service gives {counted(len(found), 'address', 'addresses')} for {name}"
+        if len(found.addresses) > MOST_ADDRESSES:
+            words = f"the name service gives more than {MOST_ADDRESSES} addresses for {name}"
             raise FetchError(words, f"a name may have {MOST_ADDRESSES} at most: write its networks")
         return found
 

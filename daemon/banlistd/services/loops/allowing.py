@@ -5,7 +5,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from banlistd.core.addresses.text import span_text
-from banlistd.core.config.reading.names import NAMES_EVERY, NAMES_TTL
+from banlistd.core.config.reading.names import NAMES_TTL
 from banlistd.core.ruleset.manual_allows import (
     AllowKey,
     AllowOrder,
@@ -20,12 +20,13 @@ from banlistd.core.ruleset.manual_allows import (
 from banlistd.errors import RefusedError, UsageError
 from banlistd.events import Event, EventName
 from banlistd.model import Protected, Span
-from banlistd.ports import Announcer, Clock, ManualAllows
+from banlistd.ports import Announcer, Clock, ManualAllows, TimedAddresses
+from banlistd.services.loops.name_times import NameTimes
 
-AskForName = Callable[[str], Awaitable[Sequence[str]]]
-"""The addresses of a host name, as text. Raises UsageError if there are none, or not in time."""
+AskForName = Callable[[str], Awaitable[TimedAddresses]]
+"""The addresses of a host name. Raises UsageError if there are none, or not in time."""
 
-Answers = Mapping[str, Sequence[str] | UsageError]
+Answers = Mapping[str, TimedAddresses | UsageError]
 
 # An entry ends at its moment; but the clock may be set, and timers stop while the machine sleeps.
 ALLOW_CHECK_EVERY = 5.0
@@ -34,7 +35,8 @@ ALLOW_CHECK_EVERY = 5.0
 class ManualAllowlist:
     """The entries, in memory as in the table. A change of them is followed by one of the firewall. `look_every`: seconds.
 
-    Host names are asked for every five minutes; those without an answer keep their addresses.
+    Host names are asked for when their answers end; those without an answer keep their addresses. `chance`: a number from 0 to
+    1, for the jitter.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class ManualAllowlist:
         lookup: AskForName,
         announcer: Announcer,
         clock: Clock,
+        chance: Callable[[], float],
         *,
         look_every: float = ALLOW_CHECK_EVERY,
     ) -> None:
@@ -54,7 +57,7 @@ class ManualAllowlist:
         self._entries: Mapping[AllowKey, ManualAllow] = {}
         self._seen: dict[AllowKey, float] = {}  # monotonic: when an answer last had an address of a name
         self._silent: set[str] = set()
-        self._ask_at = 0.0
+        self._times = NameTimes(clock, chance)
         self._asking: asyncio.Future[Answers] | None = None
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -64,6 +67,11 @@ class ManualAllowlist:
         """The entries at this moment, in the order in which they came."""
         now = self._clock.now()
         return [entry for entry in self._entries.values() if entry.in_force(now)]
+
+    @property
+    def name_times(self) -> Mapping[str, tuple[float | None, float]]:
+        """Of each host name when it was answered last (None: not since the start), and when it is asked for next."""
+        return self._times.shown()
 
     def protection(self) -> Sequence[Protected]:
         """What is protected for them at this moment."""
@@ -80,11 +88,14 @@ class ManualAllowlist:
         """The entries that are written now, and whether those addresses, or that name, had none. Raises UsageError for a name
         without an address, RefusedError and LedgerError.
         """
-        plain = order.of(await self._lookup(order.name)) if isinstance(order, NameOrder) else order
+        answer = await self._lookup(order.name) if isinstance(order, NameOrder) else None
+        plain = order.of(answer.addresses if answer else ()) if isinstance(order, NameOrder) else order
         async with self._lock:
             come, is_new = with_order(self._entries, plain, self._clock.now())
             await self._change(come, [])
             self._note_seen((span, plain.name) for span in plain.spans)
+            if answer is not None:
+                self._times.note_answer(plain.name, answer.ttl)
         self._announce(EventName.MANUAL_ALLOW_ADDED, come[0], "allowed by command")
         return come, is_new
 
@@ -137,35 +148,36 @@ class ManualAllowlist:
         if self._asking is not None and self._asking.done():
             answers, self._asking = self._asking.result(), None
             return any([await self._follow(name, answer) for name, answer in answers.items()])
-        names = self._names()
-        if names and self._asking is None and self._clock.monotonic() >= self._ask_at:
-            self._ask_at = self._clock.monotonic() + NAMES_EVERY
+        due = self._times.due(self._names()) if self._asking is None else ()
+        if due:
             # Nothing waits for it: an entry ends at its moment, however slow the name service is.
-            self._asking = asyncio.ensure_future(self._ask(names))
+            self._asking = asyncio.ensure_future(self._ask(due))
             self._asking.add_done_callback(lambda _: self._changed.set())
         return False
 
     async def _ask(self, names: Sequence[str]) -> Answers:
         return dict(zip(names, await asyncio.gather(*(self._answer(name) for name in names)), strict=True))
 
-    async def _answer(self, name: str) -> Sequence[str] | UsageError:
+    async def _answer(self, name: str) -> TimedAddresses | UsageError:
         try:
             return await self._lookup(name)
         except UsageError as error:
             return error
 
-    async def _follow(self, name: str, answer: Sequence[str] | UsageError) -> bool:
+    async def _follow(self, name: str, answer: TimedAddresses | UsageError) -> bool:
         now = self._clock.monotonic()
         try:
             if isinstance(answer, UsageError):
                 raise answer
             async with self._lock:
-                spans = spans_of_name(name, answer)
+                spans = spans_of_name(name, answer.addresses)
                 news = followed(self._entries, name, spans, self._seen, now, NAMES_TTL)
                 self._note_seen((span, name) for span in spans)
                 if news.come or news.go:
                     await self._change(news.come, [entry.key for entry in news.go])
+            self._times.note_answer(name, answer.ttl)
         except (UsageError, RefusedError) as error:
+            self._times.note_failure(name)
             if name not in self._silent:
                 self._silent.add(name)
                 fields = {"ADDRESS": name, "REASON": error.message}

@@ -3,6 +3,7 @@
 import pytest
 
 from banlistd.core.config.sections.guards import Critical, OnStale
+from banlistd.core.config.sections.interval import ByTtl
 from banlistd.formats import Condition, Operator
 from banlistd.model import Action
 from support.written_config import problems_of, read
@@ -59,9 +60,15 @@ def test_a_list_that_allows_is_guarded_against_growth_and_never_lapses() -> None
     assert source.guards.grow == 3.0
 
 
-def test_names_are_asked_for_every_five_minutes_and_an_address_stays_for_an_hour() -> None:
+def test_names_are_asked_for_by_their_ttl_or_every_five_minutes_and_an_address_stays_for_an_hour() -> None:
     (source,) = read("defaults: {every: 1d}\nallow: [office.example.org]").sources
-    assert (source.names, source.every, source.ttl) == (("office.example.org",), 300.0, 3600.0)
+    assert (source.names, source.every, source.ttl) == (("office.example.org",), ByTtl(300.0), 3600.0)
+
+
+def test_an_interval_of_names_that_is_written_counts_in_place_of_their_ttl() -> None:
+    (source,) = read("allow: [{names: [office.example.org], every: 5m}]").sources
+    assert source.every == 300.0
+    assert not isinstance(source.every, ByTtl)
 
 
 def test_names_go_with_two_miss_of_the_defaults() -> None:

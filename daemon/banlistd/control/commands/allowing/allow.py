@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from banlistd.control.commands.allowing.rows import ALLOWED_EXAMPLE, AllowedRow, command_rows
 from banlistd.control.commands.manual_bans.rows import ORDER_SECONDS
 from banlistd.control.declaration import Argument, Command, PageContext
-from banlistd.control.page import Page, moment, short_duration
+from banlistd.control.page import Page, due_in, moment, short_duration
 from banlistd.core.printing import printable
 from banlistd.errors import FirewallError, LedgerError, RefusedError, UsageError
 
@@ -33,7 +33,7 @@ async def _answer(parts: "Parts", order: "AllowOrder | NameOrder") -> AllowAnswe
 
     entries, is_new = await parts.allowlist.allow(order)
     await follow(parts)
-    (row,) = await asyncio.to_thread(command_rows, entries, parts.user_name)
+    (row,) = await asyncio.to_thread(command_rows, entries, parts.user_name, parts.allowlist.name_times)
     spans = {entry.span for entry in entries}
     carved = dict.fromkeys(name for hit in parts.enforcer.hits if hit.protected.span in spans for name in hit.sources)
     return {**row, "new": is_new, "carved": [*carved]}
@@ -53,7 +53,7 @@ def _page(answer: AllowAnswer, context: PageContext) -> Page:
     before = "" if answer["new"] else "; it was allowed before, and has this end now"
     listed = ", ".join(printable(name) for name in answer["carved"])
     known_as = ", ".join(printable(address) for address in answer.get("addresses", []))
-    name = [f"  it is {known_as} now, and asked for again every five minutes"] if known_as else []
+    name = [f"  it is {known_as} now, and asked for again {due_in(answer.get('asked_at'), context.now)}"] if known_as else []
     also = [f"  although listed by {listed}"] if listed else []
     return [f"{printable(answer['address'])} is allowed {end}{before}", *name, *also]
 
@@ -64,8 +64,9 @@ MANUAL_ALLOW: "Command[AllowOrder | NameOrder, AllowAnswer]" = Command(
     details="It is in effect when the command returns: what lists and manual bans have of these addresses is not banned, as"
     " with `allow:` in the configuration. It survives restart, reboot and flush. With --for it ends by itself. Another order"
     " for these addresses replaces the end and the comment of the first. At most a /8, or a /12 of IPv6, and 256 entries. A"
-    " host name is asked for anew every five minutes: new addresses are allowed at once, an old one for an hour after the last"
-    " answer that had it, and a name without an answer keeps what it had.",
+    " host name is asked for anew when its answer ends (its TTL, a minute to an hour; five minutes for what /etc/hosts and mDNS"
+    " say): new addresses are allowed at once, an old one for an hour after the last answer that had it, and a name without an"
+    " answer keeps what it had.",
     method="POST",
     example={**ALLOWED_EXAMPLE, "new": True, "carved": ["spamhaus-drop"]},
     arguments=(

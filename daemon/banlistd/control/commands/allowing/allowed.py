@@ -23,6 +23,7 @@ _COLUMNS = (
     Column("SINCE", spare=4),
     Column("UNTIL", spare=2),
     Column("USE", below=True),
+    Column("ASKED", below=True),
     Column("COMMENT", below=True),
 )
 
@@ -41,15 +42,25 @@ def _cells(row: AllowedRow, now: float) -> tuple[str, ...]:
         "" if row["since"] is None else since(row["since"], now),
         "" if row["until"] is None else due_in(row["until"], now),
         ", ".join(printable(text) for text in row.get("addresses", [row["use"]])),
+        _asked(row, now),
         printable(row["comment"]),
     )
+
+
+def _asked(row: AllowedRow, now: float) -> str:
+    """Of a host name, how old its answer is, and when it is asked for again."""
+    if "answered_at" not in row:
+        return ""
+    answered, asked = row["answered_at"], row.get("asked_at")
+    old = f"answered {since(answered, now)}" if answered is not None else "no answer since the start"
+    return f"{old}, asked again {due_in(asked, now) or 'at once'}"
 
 
 ALL_ALLOWED: Command[tuple[()], list[AllowedRow]] = Command(
     name="allowed",
     help="what is allowed, by the configuration and by command: by whom, why, until when",
-    details="What is allowed by command comes first, in the order in which it came, a host name with what it is now; then the"
-    " entries of `allow:`, and a row for each list that allows.",
+    details="What is allowed by command comes first, in the order in which it came, a host name with what it is now, how old"
+    " that answer is and when it is asked for again; then the entries of `allow:`, and a row for each list that allows.",
     method="GET",
     example=[
         ALLOWED_EXAMPLE,

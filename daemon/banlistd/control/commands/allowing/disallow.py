@@ -38,7 +38,7 @@ async def _answer(parts: "Parts", target: "Span | str") -> DisallowAnswer:
     entries = await parts.allowlist.disallow(target)
     if entries:
         await follow(parts)
-    rows = await asyncio.to_thread(command_rows, entries, parts.user_name)
+    rows = await asyncio.to_thread(command_rows, entries, parts.user_name, parts.allowlist.name_times)
     spans = [entry.span for entry in entries] if isinstance(target, str) else [target]
     still = {str(row): row for span in spans for row in await allowed_rows(parts, span)}
     address = target if isinstance(target, str) else span_text(target)

@@ -7,7 +7,15 @@ from banlistd.core.config.values import Unfit
 from banlistd.core.printing import shown
 
 NAMES_EVERY = 300.0
-"""Seconds. The C library gives no TTL of an answer, and five minutes are that of most names that change."""
+"""Seconds, where an answer has no TTL: those of /etc/hosts and of mDNS. Five minutes are that of most names that change."""
+
+SHORTEST_TTL = 60.0
+"""Seconds. Load balancers give 5 or less, and a name is to cost a poll a minute at most; what it had before stays allowed for
+`NAMES_TTL`. FortiOS asks at most each 60 s too, Junos each 16 s.
+"""
+
+LONGEST_TTL = 3600.0
+"""Seconds. Names have up to 2^31; an address that changes is to be known within an hour, as in FortiOS (`fqdn-max-refresh`)."""
 
 NAMES_TTL = 3600.0
 """Seconds for which an address counts after the last answer that had it: large names give other addresses each time."""

@@ -1,4 +1,4 @@
-"""How often a list is polled: an interval in seconds, or a time of each day."""
+"""How often a list is polled: an interval in seconds, a time of each day, or when the answers of name servers end."""
 
 import re
 from typing import Self
@@ -32,6 +32,21 @@ class Daily(float):
 
     def __repr__(self) -> str:
         return f"Daily({self.at})"
+
+
+class ByTtl(float):
+    """When the TTL of the answer of name servers ends: the interval where there is no TTL. Equal to its like only."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ByTtl) and float(self) == float(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((ByTtl, float(self)))
 
 
 DAILY_PATTERN = "daily ([01][0-9]|2[0-3]):([0-5][0-9])(?: ?(?:UTC|([+-])([01][0-9]):([0-5][0-9])))?"

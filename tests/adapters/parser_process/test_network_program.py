@@ -11,7 +11,7 @@ PROGRAM = """
 import os, socket, sys, ctypes
 from pathlib import Path
 from banlistd.adapters.parser_process import confinement
-from banlistd.trust.confined import ProgramBounds, become_unprivileged, confine
+from banlistd.adapters.parser_process.network_program import ProgramBounds, become_unprivileged, confine
 folder, outside, attempt = sys.argv[1:]
 confinement.give_up_ambient_rights()
 become_unprivileged(os.getppid(), is_first=False)
@@ -89,7 +89,7 @@ def test_a_call_of_landlock_that_fails_is_a_fault(tmp_path: Path, call: str) -> 
         pytest.skip("this kernel has no Landlock")
     # -1 as the number of a system call: ENOSYS.
     breaking = f"""
-from banlistd.trust import confined
+from banlistd.adapters.parser_process import network_program as confined
 class Library:
     real = confined._LIBC
     def syscall(self, number, *rest):

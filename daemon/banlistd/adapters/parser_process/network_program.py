@@ -1,4 +1,5 @@
-"""Takes every right from a program that speaks to mirrors: it may read the system's files, write one folder, and open TCP.
+"""Takes every right from a program that speaks to servers: it may read the system's files, write one folder, and open sockets
+of IP.
 
 The parser process needs no file and no network, so its filter lists what is allowed (`parser_process/confinement`).
 This one resolves names and speaks TLS through libraries that call whatever their version calls; so its filter lists what is
@@ -49,12 +50,13 @@ _MEMORY = 512 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class ProgramBounds:
-    """`folder`: the only one that may be written. `file`: octets of a file. `seconds`: of processor."""
+    """`folder`: the only one that may be written; None: none. `file`, `memory`: octets of each. `seconds`: of processor."""
 
-    folder: Path
+    folder: Path | None
     file: int
     seconds: int
     reads: tuple[str, ...] = ()
+    memory: int = _MEMORY
 
 
 def become_unprivileged(parent: int, *, is_first: bool) -> None:
@@ -80,7 +82,7 @@ def confine(bounds: ProgramBounds) -> None:
     _restrict_files(bounds)
     for what, most in (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_DATA, _MEMORY),
+        (resource.RLIMIT_DATA, bounds.memory),
         (resource.RLIMIT_FSIZE, bounds.file),
         (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_CPU, bounds.seconds),
@@ -102,7 +104,8 @@ def _restrict_files(bounds: ProgramBounds) -> None:
     ruleset = _must_succeed(_LIBC.syscall(_CREATE, attributes, ctypes.c_size_t(size), 0))
     for path in {*_READ, sys.prefix, sys.base_prefix, *sys.path, *bounds.reads}:
         _permit(ruleset, path, reading)
-    _permit(ruleset, str(bounds.folder), reading | writing)
+    if bounds.folder is not None:
+        _permit(ruleset, str(bounds.folder), reading | writing)
     _must_succeed(_LIBC.syscall(_RESTRICT, ruleset, 0))
     os.close(ruleset)
 
