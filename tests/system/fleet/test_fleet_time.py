@@ -11,10 +11,12 @@ import pytest
 from tuf.api.exceptions import ExpiredMetadataError
 
 from support.fleet_repository import DAY, Repository
+from support.mosquitto import broker
 from support.network_namespace import in_network_namespace
 from support.wall_clock import WallClock
 from system.daemon_process import Daemon, running
 from system.fleet.publishing import HubMachine
+from system.fleet.reporting import admit, ban, hub_in, listed, next_import, node_in, with_credentials
 from system.test_fleet_trust import NEW, OLD, Fleet, content, fleet_of
 
 YEARS = 3652 * DAY
@@ -168,3 +170,42 @@ def test_a_machine_that_was_away_for_a_month_is_up_to_date_after_one_poll(tmp_pa
             assert fleet.place.ask("fleet")["root_version"] == 13
         assert mirror.asked.count("metadata/timestamp.json") == 1
         assert [path for path in mirror.asked if path.endswith(".full.blz")]
+
+
+@in_network_namespace
+def test_a_hub_whose_clock_is_years_ahead_lets_no_shared_ban_run_out_also_after_a_restart(
+    tmp_path: Path, clock: WallClock
+) -> None:
+    ahead(clock, 0)
+    with broker(tmp_path) as mosquitto:
+        hub = hub_in(tmp_path / "hub", mosquitto)
+        one, two = (node_in(tmp_path, mosquitto, f"node-{number}") for number in (1, 2))
+
+        def is_kept() -> bool:
+            """Also by a poll of this moment."""
+            assert hub.ctl("refresh", "reports").returncode == 0
+            return listed(hub, "203.0.113.7")
+
+        with (
+            running(one, through=with_credentials(one)) as first,
+            running(two, through=with_credentials(two)) as second,
+        ):
+            with running(hub, "reports", through=clock.through) as gathers:
+                for daemon in (gathers, first, second):
+                    daemon.wait_for("mqtt_connected")
+                for name in ("node-1", "node-2"):
+                    admit(hub, name, name)
+                since = len(gathers.events)
+                for node in (one, two):
+                    ban(node, "203.0.113.7", seconds=86_400)
+                next_import(gathers, since)
+                ahead(clock, YEARS)
+                assert is_kept()
+                assert "ahead of what it was: no shared ban is withdrawn" in hub.ctl("status").stdout
+            with running(hub, through=clock.through):
+                assert is_kept()
+                assert "ahead of the newest report before the start" in hub.ctl("status").stdout
+            ahead(clock, 0)
+            with running(hub, through=clock.through):
+                assert is_kept()
+                assert "no shared ban is withdrawn" not in hub.ctl("status").stdout
