@@ -62,15 +62,21 @@ def test_no_turn_of_the_loop_has_more_than_a_small_part_of_an_order_about_very_m
     async def life(world: DaemonWorld) -> None:
         orders = world.manual_bans.carry_out
         await orders(read_mass_ban({"address": LINES, **scope}, 0))
-        past = world.clock.now()
-        world.clock.time += 5.0
-        shares = {
-            "the bans in force": await share_of_longest_turn(answer_on_past(world.parts, EVERY, past)),
-            "lifting them": await share_of_longest_turn(orders(read_mass_unban({"address": LINES}))),
-            "those that are over": await share_of_longest_turn(answer_on_past(world.parts, EVERY, past)),
-        }
-        await orders(read_mass_ban({"address": LINES, **scope}, 0))
-        shares["lifting those of an origin"] = await share_of_longest_turn(orders(UnbanOrder(None, "operator")))
-        assert {what: share for what, share in shares.items() if share > MOST} == {}
+        least: dict[str, float] = {}
+        for _ in range(3):  # other programs disturb the caches: the least of each counts
+            past = world.clock.now()
+            world.clock.time += 5.0
+            shares = {
+                "the bans in force": await share_of_longest_turn(answer_on_past(world.parts, EVERY, past)),
+                "lifting them": await share_of_longest_turn(orders(read_mass_unban({"address": LINES}))),
+                "those that are over": await share_of_longest_turn(answer_on_past(world.parts, EVERY, past)),
+            }
+            await orders(read_mass_ban({"address": LINES, **scope}, 0))
+            shares["lifting those of an origin"] = await share_of_longest_turn(orders(UnbanOrder(None, "operator")))
+            least = {what: min(share, least.get(what, share)) for what, share in shares.items()}
+            if max(least.values()) <= MOST:
+                break
+            await orders(read_mass_ban({"address": LINES, **scope}, 0))
+        assert {what: share for what, share in least.items() if share > MOST} == {}
 
     run(Environment(tmp_path), config_of(), life, serve=True)

@@ -136,6 +136,12 @@ class Daemon:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.kill()
 
+    def published(self, source_id: str, *, since: int = 0) -> dict[str, Any]:
+        """Wait until a hub has published a content of a list; the first publication of a hub may have none of it yet."""
+        while f" {source_id} (" not in (found := self.wait_for("fleet_published", since=since))["message"]:
+            since = self.events.index(found) + 1
+        return found
+
     def wait_for(self, event: str, source_id: str = "", *, since: int = 0) -> dict[str, Any]:
         """The first such event from number `since` on; it fails when the daemon ends without it."""
         found = self.find(event, source_id=source_id, since=since)

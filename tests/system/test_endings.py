@@ -6,6 +6,7 @@ from pathlib import Path
 from support.feed_server import FeedServer
 from support.network_namespace import in_network_namespace
 from support.signing import Minisign
+from support.wall_clock import WallClock
 from system.daemon_process import Installation, running
 from system.kernel_view import expected, standing
 
@@ -18,15 +19,17 @@ def rows(now: float, **ends: float) -> bytes:
 
 
 @in_network_namespace
-def test_an_entry_whose_time_came_while_the_daemon_was_killed_ends_once_it_runs(tmp_path: Path) -> None:
-    place = Installation(tmp_path)
+def test_an_entry_whose_time_came_while_the_daemon_was_killed_ends_once_it_runs(tmp_path: Path, clock: WallClock) -> None:
+    place, now = Installation(tmp_path), time.time()
+    clock.set(now)
     with FeedServer() as server:
-        server.serve("/feed", rows(time.time(), a1=4, a2=3600), etag='"1"')
-        place.configure(f'id: feed, url: "{server.url("/feed")}", {TIMED}')
-        with running(place, "feed") as daemon:
+        server.serve("/feed", rows(now, a1=300, a2=3600), etag='"1"')
+        place.configure(f'id: feed, url: "{server.url("/feed")}", {TIMED}', every="1d")
+        with running(place, "feed", through=clock.through) as daemon:
             assert standing() == expected({"feed": ["192.0.2.1", "192.0.2.2"]})
             daemon.kill()
-        with running(place) as daemon:
+        clock.set(time.time() + 301)
+        with running(place, through=clock.through) as daemon:
             done = daemon.wait_for("blocklist_import_completed", "feed")
             assert done["message"].endswith("1 removed; the time of the others is over")
             assert standing() == expected({"feed": ["192.0.2.2"]})

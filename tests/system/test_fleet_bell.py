@@ -64,7 +64,7 @@ def test_what_a_hub_imports_is_on_a_node_within_seconds(tmp_path: Path, monkeypa
         )
         write(places[1], "id: drop, hub: drop", mqtt % "node", f"root: {root}, urls: '{mirror.url}', spread: 0s")
         with running(places[0], "drop") as publishing:
-            publishing.wait_for("fleet_published")
+            publishing.published("drop")
             with running(places[1], "drop") as node:
                 node.wait_for("mqtt_connected")
                 seen = len(node.events)

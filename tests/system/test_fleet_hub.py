@@ -85,7 +85,7 @@ def test_a_hub_whose_disk_was_lost_goes_on_from_a_mirror_and_nodes_need_nothing(
     hub.install()
     hub.promote()
     with running(place, "drop") as daemon:
-        before = daemon.wait_for("fleet_published")["version"]
+        before = daemon.published("drop")["version"]
         assert node.pull(hub.folder.public, "drop/full.blz")
         shutil.copytree(hub.folder.public, mirror)
     shutil.rmtree(place.state)
@@ -95,9 +95,7 @@ def test_a_hub_whose_disk_was_lost_goes_on_from_a_mirror_and_nodes_need_nothing(
     new.promote(mirror)
     write_list(tmp_path, 2010)
     with running(place, "drop") as daemon:
-        published = daemon.wait_for("fleet_published")
-        if not published["entries"]:  # its start was sooner than its import
-            published = daemon.wait_for("fleet_published", since=daemon.events.index(published) + 1)
+        published = daemon.published("drop")
         assert published["version"] > before
         (run,) = place.runs("completed")
         taken = whole_list(node.pull(new.folder.public, "drop/full.blz") or b"", MOST)
@@ -109,7 +107,7 @@ def test_a_hub_that_another_one_replaced_publishes_nothing_more(tmp_path: Path, 
     hub.install()
     hub.promote()
     with running(place, "drop") as daemon:
-        published = daemon.wait_for("fleet_published")
+        published = daemon.published("drop")
         other.install()
         other.promote(hub.folder.public)
         assert other.publish({}, "drop")["ok"]

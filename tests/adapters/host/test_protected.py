@@ -258,12 +258,15 @@ def test_a_router_with_the_whole_internet_in_its_tables_is_read_in_part_and_in_t
     lines = (f"route add 20.{n >> 8}.{n & 255}.0/24 via 192.0.2.3" for n in range(30_000))
     batch.write_text("route add default via 192.0.2.1\n" + "\n".join(lines), encoding="ascii")
     command_ip(f"-batch {batch}")
-    began = time.perf_counter()
-    command_ip("route show table all")
-    listed = time.perf_counter()
-    found = find(tmp_path)
+    shares = []
+    for _ in range(3):  # a busy machine may keep the processor from one of them
+        began = time.perf_counter()
+        command_ip("route show table all")
+        listed = time.perf_counter()
+        found = find(tmp_path)
+        shares.append((time.perf_counter() - listed) / (listed - began))
     # Some 0.1 s for each on a machine that is idle.
-    assert time.perf_counter() - listed < 10 * (listed - began)
+    assert min(shares) < 10
     assert found["192.0.2.1"] == "gateway"
     assert found["192.0.2.3"] == "gateway"
 

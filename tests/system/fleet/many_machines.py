@@ -68,7 +68,7 @@ class ManyMachines:
         root = owners.folder.path / "1.root.json"
         self._lists = f"root: {root}, urls: '{url}', ca: {certificate}.crt, spread: {spread}s"
         self.hub_daemon = self._started(self.hub, "drop")
-        self.hub_daemon.wait_for("fleet_published")
+        self.hub_daemon.published("drop")
         self.reporters = [self._reporter(name, site) for name, site in (("web-1", "oslo"), ("web-2", "bergen"))]
         self.is_light = is_light
         order = {"port": self.mosquitto.port, "url": url, "ca": f"{certificate}.crt", "spread": spread, "list": "reports"}

@@ -55,12 +55,7 @@ class HubMachine:
         since = len(daemon.events)
         assert self.place.ctl("refresh", source_id).returncode == 0
         daemon.wait_for("blocklist_import_completed", source_id, since=since)
-        self.has_published(daemon, source_id, since)
-
-    def has_published(self, daemon: Daemon, source_id: str, since: int = 0) -> None:
-        """Wait until a content of the list was published; the first publication of a hub may have no list."""
-        while f" {source_id} (" not in (found := daemon.wait_for("fleet_published", since=since))["message"]:
-            since = daemon.events.index(found) + 1
+        daemon.published(source_id, since=since)
 
     def wakes(self) -> None:
         """What failed is tried again soon, and not after its pause: the lease looks as if it were new."""

@@ -79,7 +79,7 @@ def test_a_hub_keeps_its_timestamp_while_its_disk_takes_nothing_and_publishes_on
             assert hub.taken_by(node, "drop") == expected
 
         with running(hub.place, "drop", through=hub.through) as daemon:
-            hub.has_published(daemon, "drop")
+            daemon.published("drop")
             disk.fill()
             new = write(second)
             publishes_nothing()
@@ -88,7 +88,7 @@ def test_a_hub_keeps_its_timestamp_while_its_disk_takes_nothing_and_publishes_on
             assert hub.place.ctl("reload").returncode == 0
             daemon.wait_for("ledger_mended")
             hub.wakes()
-            hub.has_published(daemon, "drop", since)
+            daemon.published("drop", since=since)
             assert hub.taken_by(node, "drop") == expected
             disk.abort()
             write(third)

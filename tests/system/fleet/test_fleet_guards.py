@@ -45,7 +45,7 @@ def approves(hub: HubMachine, publisher: Daemon) -> None:
     hub.place.ctl("refresh", "drop")
     (held,) = hub.place.ask("quarantine")
     assert hub.place.ctl("approve", "drop", held["content_hash"]).returncode == 0
-    hub.has_published(publisher, "drop", since)
+    publisher.published("drop", since=since)
 
 
 @in_network_namespace
@@ -56,7 +56,7 @@ def test_a_poisoned_list_stops_at_the_guards_of_the_hub_and_what_they_let_pass_a
         sources = {name: f'url: "{server.url(f"/{name}")}"' for name in ("drop", "other")}
         hub = HubMachine(tmp_path / "hub", sources)
         with mirror_of(hub.public) as mirror, running(hub.place, "drop", "other", through=hub.through) as publisher:
-            hub.has_published(publisher, "drop")
+            publisher.published("drop")
             client = hub.node(tmp_path / "client")
             careful = node_of(hub, tmp_path / "careful", mirror.url)
             with running(careful, "drop", "other") as daemon:

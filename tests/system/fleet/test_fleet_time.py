@@ -100,7 +100,7 @@ def test_a_hub_whose_clock_is_years_wrong_signs_again_by_itself_once_it_is_right
     node = hub.node(tmp_path / "node")
     ahead(clock, 0)
     with running(hub.place, "drop", through=[*hub.through, *clock.python(tmp_path / "python")]) as daemon:
-        hub.has_published(daemon, "drop")
+        daemon.published("drop")
         assert hub.taken_by(node, "drop") == content(OLD)
         ahead(clock, jump)
         file.write_text(f"{ipaddress.ip_address(NEW)}\n")

@@ -108,7 +108,7 @@ def test_what_a_canary_refuses_is_stopped_and_never_reaches_a_node_that_waits(tm
         machines.feed.write_text(f"{GOOD}\n")
         hub = machines.start_hub("drop")
         hub.wait_for("mqtt_connected")
-        hub.wait_for("fleet_published")
+        hub.published("drop")
         canary, trying = machines.start_node("node-1", canary=True)
         node, waiting = machines.start_node("node-2", "hold: 1h")
         good = machines.published()["content_hash"]
@@ -171,7 +171,7 @@ def test_operators_of_hub_and_canary_stop_a_version_and_an_order_releases_it(tmp
         machines.obeys(anna)
         hub = machines.start_hub("drop")
         hub.wait_for("mqtt_connected")
-        hub.wait_for("fleet_published")
+        hub.published("drop")
         canary, trying = machines.start_node("node-1", canary=True)
         since = len(trying.events)
         machines.publish(FIXED)
