@@ -1,5 +1,6 @@
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,9 @@ from banlistd.core.config.model import Config
 from banlistd.core.config.sections.block import Block
 from banlistd.core.config.sections.geo import Geo
 from banlistd.core.config.sections.verify import Verify
+from banlistd.core.config.service.mqtt import Broker, Mqtt, MqttTls
 from banlistd.model import SourceId
+from support.certificates import self_signed
 from support.sources import config_of, source
 
 LIST = SourceId("list")
@@ -106,3 +109,21 @@ def test_a_block_needs_one_database_that_can_be_read(folder: Path) -> None:
     assert message.startswith("will fail: list: no database of addresses: ")
     (folder / "b.mmdb").touch()
     assert messages(config_of(block, geo=geo), folder / "secret") == []
+
+
+def test_a_certificate_for_the_broker_that_is_for_another_host_or_none_is_named(folder: Path) -> None:
+    made = self_signed(folder, "node-1")
+    certificate = Path(f"{made}.crt")
+    certificate.chmod(0o644)
+    tls = MqttTls(ca=certificate, certificate=certificate, key="${credential:mqtt-key}")
+    mqtt = Mqtt(broker=Broker("broker.example", 8883, has_tls=True), id="node-1", tls=tls)
+
+    def found(**changed: object) -> list[str]:
+        return messages(replace(config_of(), mqtt=replace(mqtt, **changed)), folder / "secret")  # type: ignore[arg-type]
+
+    assert found() == found(id="node-2", user="node-2") == []
+    assert found(id="node-2") == [f"mqtt: {certificate} is for node-1 (CN), and this host is node-2 in the topics"]
+    certificate.write_text("no certificate")
+    assert found() == [f"will fail: mqtt: tls: certificate: {certificate} is no certificate"]
+    certificate.unlink()
+    assert found() == [f"will fail: mqtt: tls: certificate: cannot read {certificate}: no such file or directory"]

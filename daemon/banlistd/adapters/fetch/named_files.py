@@ -3,29 +3,41 @@
 import json
 import os
 import pwd
+import socket
+import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from banlistd.adapters.fetch.list_path import open_list
 from banlistd.core.config.model import STDIN, Config, Source
 from banlistd.core.credentials import credential_names
+from banlistd.core.mqtt.certificate_names import common_name
+from banlistd.core.mqtt.topics import fit_node_id
+from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 from banlistd.model import Remark
 
 ACCOUNT = "banlistd"
 """That of the units."""
 
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 _HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
 
 def remarks_on_named_files(config: Config, credentials: Sequence[Path], account: str = ACCOUNT) -> Sequence[Remark]:
-    """What will fail: list files, credentials (in these folders), databases of a `block`.
+    """What will fail: list files, credentials (in these folders), databases of a `block`, the certificate for the broker.
 
     root looks as `account` where there is one, anybody else as himself. Call it in a process without other threads.
     """
     sources = [source for source in config.sources if source.enabled]
     return [
-        *_as_account(account, lambda: [fault for source in sources for fault in _faults_of(source, config, credentials)]),
+        *_as_account(
+            account,
+            lambda: [
+                *(fault for source in sources for fault in _faults_of(source, config, credentials)),
+                *_faults_of_certificate(config),
+            ],
+        ),
         *(remark for source in sources for remark in _missing_credentials(source, credentials)),
     ]
 
@@ -50,6 +62,32 @@ def _faults_of(source: Source, config: Config, closed: Sequence[Path]) -> Sequen
         words = "; ".join(_unreadable(path, closed) for path in config.geo.databases) or "none is named"
         return [Remark(f"will fail: {source.id}: no database of addresses: {words}", "name one below geo: databases:")]
     return []
+
+
+def _faults_of_certificate(config: Config) -> Sequence[Remark]:
+    """Its name is not that of this host: the access list of the broker goes by the name."""
+    mqtt = config.mqtt
+    if mqtt is None or mqtt.tls.certificate is None:
+        return []
+    path = mqtt.tls.certificate
+    try:
+        name = common_name(ssl.PEM_cert_to_DER_cert(_first_certificate(path.read_bytes().decode("ascii"))))
+    except OSError as error:
+        words = f"cannot read {path}: {(error.strerror or '').lower()}"
+        return [Remark(f"will fail: mqtt: tls: certificate: {words}", "the daemon's account must be able to read it")]
+    except ValueError:
+        return [Remark(f"will fail: mqtt: tls: certificate: {path} is no certificate", "it must be PEM")]
+    node = mqtt.id or fit_node_id(socket.gethostname())
+    if name == node or mqtt.user:  # the broker goes by the user
+        return []
+    words = f"{path} is for {quoted(name, 64)} (CN), and this host is {node} in the topics"
+    return [Remark(f"mqtt: {words}", "a broker that goes by the CN takes no message of this host: correct id, or user")]
+
+
+def _first_certificate(text: str) -> str:
+    """Others may follow it, those of authorities. Raises ValueError."""
+    begin, end = text.index(_BEGIN), text.index(_END)
+    return text[begin : end + len(_END)] + "\n"
 
 
 def _unreadable(path: Path, closed: Sequence[Path]) -> str:
