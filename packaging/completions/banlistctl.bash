@@ -108,6 +108,7 @@ _banlistctl() {
     "fleet new-key --role") words="root targets hub" ;;
     "fleet new-key --name") words="" ;;
     "fleet new-key --passphrase-file") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
+    "fleet new-key --token") words="" ;;
     "fleet new-key --config") mapfile -t COMPREPLY < <(compgen -d -- "$current") && return ;;
     "fleet init --name") words="" ;;
     "fleet init --root-keys") mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;

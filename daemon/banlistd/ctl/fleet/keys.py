@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 
 from banlistd.control.declaration import Argument, Completes, LocalCommand
+from banlistd.core.printing import printable
 from banlistd.ctl.fleet.common import FOLDER, MACHINE_CONFIG, PASSPHRASE, offline, passphrase, refuse_on_hub
 from banlistd.errors import UsageError
 
+_ADDRESS = "pkcs11:token=T;object=O?module-path=LIBRARY"
 _ROLES = ("root", "targets", "hub")
 
 
@@ -19,10 +21,14 @@ def _make(arguments: argparse.Namespace) -> int:
     name = key_name(arguments.name or path.name.removesuffix(".key"))
     secret = b""
     if arguments.role == "hub":
+        if arguments.token:
+            raise UsageError("the key of a hub is in no token: nobody is there to type its PIN", "leave --token out")
         if arguments.passphrase_file:
             raise UsageError("the key of a hub has no passphrase: nobody is there to type it", "systemd-creds encrypts it")
     else:
         refuse_on_hub(Path(arguments.config), f"a key for {arguments.role}")
+        if arguments.token:
+            return _make_in_token(arguments, path, name)
         secret = b"" if arguments.no_passphrase else _new_passphrase(arguments)
     public = make_key(path, name, secret)
     beside = public_file(path)
@@ -32,6 +38,20 @@ def _make(arguments: argparse.Namespace) -> int:
         )
     else:
         print(f"{path}: the private key of {name}, which stays here{' under its passphrase' if secret else ''}")
+        print(f"{beside}: its public half, to hand over: {public.line.strip()}")
+    return 0
+
+
+def _make_in_token(arguments: argparse.Namespace, path: Path, name: str) -> int:
+    from banlistd.trust.ceremony.key_files import public_file  # noqa: PLC0415 - as `offline`
+    from banlistd.trust.ceremony.tokens import make_token_key, token_key  # noqa: PLC0415
+
+    place, beside = token_key(arguments.token), public_file(path)
+    public = make_token_key(place, path, name, passphrase(arguments, f"PIN of the token {place.token}"))
+    if arguments.json:
+        print(json.dumps({"file": "", "public": str(beside), "name": name, "id": public.id, "line": public.line.strip()}))
+    else:
+        print(f"{printable(place.token)}: the private key of {name}, which stays in the token")
         print(f"{beside}: its public half, to hand over: {public.line.strip()}")
     return 0
 
@@ -79,6 +99,7 @@ NEW_KEY = LocalCommand(
         Argument("--role", "ROLE", "what the key is for", choices=_ROLES, required=True),
         Argument("--name", "NAME", "the name of the key, for people; default: that of the file, without .key"),
         PASSPHRASE,
+        Argument("--token", "URI", f"make it in a token, and write FILE.pub only: {_ADDRESS}; its PIN is the passphrase"),
         Argument("--no-passphrase", "", "do not encrypt a key for root or targets", is_flag=True),
         MACHINE_CONFIG,
     ),
@@ -95,4 +116,10 @@ LIST_KEYS = LocalCommand(
     arguments=(FOLDER,),
 )
 
-FILE_OF_KEY = Argument("--key", "FILE", "the private key, as new-key made it", required=True, completes=Completes.FILES)
+FILE_OF_KEY = Argument(
+    "--key",
+    "FILE|URI",
+    f"the private key, as new-key made it; in a token: {_ADDRESS}",
+    required=True,
+    completes=Completes.FILES,
+)

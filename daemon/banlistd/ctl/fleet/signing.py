@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from banlistd.control.declaration import Argument, LocalCommand
 from banlistd.ctl.fleet.common import (
@@ -16,11 +17,12 @@ from banlistd.ctl.fleet.common import (
 )
 from banlistd.ctl.fleet.keys import FILE_OF_KEY
 
+if TYPE_CHECKING:
+    from securesystemslib.signer import Signer
+
 
 def _sign(arguments: argparse.Namespace) -> int:
     from banlistd.trust.ceremony.folder import Folder  # noqa: PLC0415 - as `offline`
-    from banlistd.trust.ceremony.key_files import read_seed  # noqa: PLC0415
-    from banlistd.trust.ceremony.keys import signer_of  # noqa: PLC0415
     from banlistd.trust.ceremony.proving import changes_of, hubs_that_sign  # noqa: PLC0415
 
     refuse_on_hub(Path(arguments.config), "a key for root or targets")
@@ -34,10 +36,22 @@ def _sign(arguments: argparse.Namespace) -> int:
     if not confirmed(arguments, "sign this?"):
         print("nothing was signed")
         return 1
-    signer = signer_of(read_seed(Path(arguments.key), lambda: passphrase(arguments, f"passphrase of {arguments.key}")))
-    folder.sign(signer)
+    folder.sign(_signer(arguments))
     show_states(arguments, folder)
     return 0
+
+
+def _signer(arguments: argparse.Namespace) -> "Signer":
+    from banlistd.trust.ceremony.key_files import read_seed  # noqa: PLC0415 - as `offline`
+    from banlistd.trust.ceremony.keys import signer_of  # noqa: PLC0415
+
+    if arguments.key.startswith("pkcs11:"):
+        from banlistd.trust.ceremony.tokens import TokenSigner, token_key  # noqa: PLC0415 - as `offline`
+
+        place = token_key(arguments.key)
+        pin = passphrase(arguments, f"PIN of the token {place.token}")
+        return TokenSigner(place, lambda: pin)
+    return signer_of(read_seed(Path(arguments.key), lambda: passphrase(arguments, f"passphrase of {arguments.key}")))
 
 
 SIGN = LocalCommand(

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
+from securesystemslib.signer import Signer
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
 from banlistd.core.printing import quoted
 from banlistd.errors import FleetError, FleetFileError
-from banlistd.trust.ceremony.keys import SeedSigner, key_label
+from banlistd.trust.ceremony.keys import key_label
 from banlistd.trust.ceremony.making import Offline
 from banlistd.trust.ceremony.proving import SignatureState, root_state, targets_state
 from banlistd.trust.repository.files import write_whole
@@ -55,7 +56,7 @@ class Folder:
         """Both files, whole or not at all; their names. Raises FleetFileError."""
         return self._write(offline.root, "root"), self._write(offline.targets, "targets")
 
-    def sign(self, signer: SeedSigner) -> list[str]:
+    def sign(self, signer: Signer) -> list[str]:
         """Sign what this key may sign of the newest root and targets; the names of the files. Raises FleetError."""
         newest, roots = self.newest(), self.roots()
         identity, signed = signer.public_key.keyid, []

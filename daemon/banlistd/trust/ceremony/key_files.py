@@ -32,6 +32,11 @@ def make_key(path: Path, name: str, passphrase: bytes) -> FleetKey:
     return public
 
 
+def write_public(path: Path, key: FleetKey) -> None:
+    """The public half of a private key that is elsewhere. Raises UsageError where the file is there already."""
+    _write_new(public_file(path), key.line, 0o644)
+
+
 def public_file(path: Path) -> Path:
     return path.with_name(f"{path.name}.pub")
 
