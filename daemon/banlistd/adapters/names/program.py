@@ -22,10 +22,10 @@ from banlistd.adapters.parser_process.confinement import ConfinementError
 from banlistd.adapters.parser_process.network_program import ProgramBounds, become_unprivileged, confine
 
 _MEMORY = 128 * 2**20
-"""Sixteen answers of 64 KiB at a time take 20 MiB (measured)."""
+"""After the start it has 33 MiB of it; two answers of 64 KiB at a time take 5 MiB more (measured)."""
 
 _PROCESSOR_SECONDS = 300
-"""A question takes 1 ms. At the end of it the daemon starts another one."""
+"""A question takes 1.4 ms (measured, with 1,000 names). At the end of them the daemon starts another program."""
 
 _LARGEST_QUESTION = 512
 _NOT_CONFINED = 78
