@@ -84,6 +84,7 @@ def test_the_next_mirror_brings_a_revocation_past_one_that_trickles(tmp_path: Pa
             "now": time.time(),
             "floor": 0.0,
             "within": 2.0,
+            "compares": False,
             "rows": {},
             "pinned": base64.b64encode(repository.first_root).decode(),
             "lists": [{"name": "absent", "known": "", "hash": "", "max_bytes": 1, "base": 0, "result": 0}],
