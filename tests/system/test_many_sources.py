@@ -1,5 +1,6 @@
 """Imports of thousands of sources: twice as many cost twice as much, and nothing else."""
 
+import math
 import os
 from pathlib import Path
 
@@ -9,17 +10,24 @@ from system.daemon_process import Daemon, Installation
 FEW = 250
 
 MOST = 2.3
-"""Times as much processor time for twice as many; 1.7 to 1.9 were measured."""
+"""Times as much processor time for twice as many; 1.7 to 1.9 were measured. A cost of each pair would make it 4."""
+
+TRIES = 3
+"""Of both counts in turn, until the cheapest of each keep the bound: one try gave 2.35 on a machine with other work."""
 
 
 @in_network_namespace
 def test_twice_as_many_sources_take_about_twice_the_processor_time(tmp_path: Path) -> None:
-    costs = []
-    for name, count in (("few", FEW), ("many", 2 * FEW)):
-        folder = tmp_path / name
-        folder.mkdir()
-        costs.append(_cost_of_first_imports(folder, count))
-    assert costs[1] < MOST * costs[0], costs
+    # What runs beside only adds to the time, so another try that is cheaper is nearer to the truth.
+    costs = {FEW: math.inf, 2 * FEW: math.inf}
+    for attempt in range(TRIES):
+        for count, cheapest in costs.items():
+            folder = tmp_path / f"{count}-{attempt}"
+            folder.mkdir()
+            costs[count] = min(cheapest, _cost_of_first_imports(folder, count))
+        if costs[2 * FEW] < MOST * costs[FEW]:
+            break
+    assert costs[2 * FEW] < MOST * costs[FEW], costs
 
 
 def _cost_of_first_imports(folder: Path, count: int) -> float:
