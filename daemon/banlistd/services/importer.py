@@ -73,7 +73,7 @@ class Importer:
         self._announcer = announcer
         self._clock = clock
         self._critical: dict[SourceId, frozenset[CriticalReference]] = {}  # as announced
-        self._queue = ImportQueue(enforcer)
+        self._queue = ImportQueue(enforcer, self._ledger, clock)
         self.place = self._queue.place
 
     async def import_source(self, source: Source, *, anyway: bool = False) -> Outcome:
@@ -141,11 +141,11 @@ class Importer:
         _LOG.debug("%s: content %s: %s", source.id, found.content_hash[:12], decision)
         if decision is Decision.SKIP and self._enforcer.holds(source.id, found.content_hash):
             return self._skip(source, found)
-        addresses, run = await self._open(source, found, newest)
+        addresses, pending = await self._pending(source, found, newest)
         if decision is Decision.FINISH:
-            added, removed = 0, 0
+            run, added, removed = await self._ledger.upsert_pending(pending, self._clock.now()), 0, 0
         else:
-            added, removed = await self._apply(run, addresses)
+            run, added, removed = await self._queue.apply(pending, addresses)
         return await self._close(run, found, added, removed, began)
 
     async def _poll(self, source: Source, poll: Poll, newest: ImportRun | None, *, anyway: bool) -> FoundList:
@@ -221,8 +221,8 @@ class Importer:
         self._tell(EventName.IMPORT_SKIPPED, source.id, f"{source.id}: unchanged, {why}", found.content_hash)
         return Outcome(source.id, OutcomeKind.SKIPPED)
 
-    async def _open(self, source: Source, found: FoundList, newest: ImportRun | None) -> tuple[AddressSet, ImportRun]:
-        """Open a run for the content that is about to be applied, snapshot included."""
+    async def _pending(self, source: Source, found: FoundList, newest: ImportRun | None) -> tuple[AddressSet, Pending]:
+        """What the run of a content that is about to be applied begins with, snapshot included."""
         source_id, reading = source.id, found.reading
         before = found.before if reading else await self._last_good(source_id, newest)
         addresses = reading.addresses if reading else await self._stored(source_id, found.content_hash)
@@ -233,7 +233,7 @@ class Importer:
         stored = await in_thread_if_long(
             entries, stored_form, addresses, found.content_hash, before, added, departs=remembered > 0, history=history
         )
-        pending = Pending(
+        return addresses, Pending(
             source_id,
             found.content_hash,
             self._enforcer.policy_hash,
@@ -246,7 +246,6 @@ class Importer:
             ends=found.ends,
             step=stored.step,
         )
-        return addresses, await self._ledger.upsert_pending(pending, self._clock.now())
 
     async def _last_good(self, source_id: SourceId, newest: ImportRun | None) -> Content | None:
         """The accepted content of a source; None if there is none, or it is damaged."""
@@ -264,15 +263,6 @@ class Importer:
         if snapshot is None:
             raise LedgerError(f"the snapshot of {source_id} is gone", "it is fetched whole at the next poll")
         return await asyncio.to_thread(AddressSet.decode, snapshot)
-
-    async def _apply(self, run: ImportRun, addresses: AddressSet) -> tuple[int, int]:
-        if run.content_hash is None:
-            raise LedgerError(f"run {run.id} has no content", "this is a fault of banlistd; please report it")
-        try:
-            return await self._queue.enforce(Content(run.source_id, run.content_hash, addresses))
-        except BanlistdError as error:
-            await self._ledger.mark_failed(run, str(error), self._clock.now())
-            raise
 
     async def _close(self, run: ImportRun, found: FoundList, added: int, removed: int, began: float) -> Outcome:
         first = await self._ledger.mark_completed(
