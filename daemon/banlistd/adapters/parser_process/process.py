@@ -38,6 +38,9 @@ _JSON_PER_BYTE = 12.5
 _DOCUMENTS = (FormatType.JSON, FormatType.STIX2, FormatType.TAXII, FormatType.CROWDSEC)
 _MAX_AT_ONCE = 2
 
+_STARTED = 3
+"""Processes that are there: one of them has begun before its place is free, and has not read a byte."""
+
 _SHORT = 1 << 16
 """Octets of a result."""
 
@@ -68,6 +71,7 @@ class ParserProcesses:
         self._program = program
         self._now = now
         self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
+        self._starts = asyncio.Semaphore(_STARTED)
         self._sessions = 0
         self._forker: Forker | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -87,20 +91,26 @@ class ParserProcesses:
     async def session(
         self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
     ) -> AsyncIterator["RunningParser"]:
-        """Wait for one of two places, start a process, and end it when the block is left, however that happens."""
+        """Start a process, wait for one of two places, and end it when the block is left, however that happens."""
         many = self._slots.locked()
         self._sessions += 1
         if self._idle is not None:
             self._idle.cancel()
         try:
-            async with self._slots:
+            async with self._starts:
                 limits = self.limits_for(form, max_bytes, seconds)
                 job = Job(replace(form, now=int(self._now())), max_bytes, encoding, limits, next_path)
                 session = RunningParser(await self._start_for(many=many), job)
+                has_place = False
                 try:
+                    has_place = await self._slots.acquire()
                     yield session
                 finally:
-                    await session.close()
+                    try:
+                        await session.close()
+                    finally:
+                        if has_place:
+                            self._slots.release()
         finally:
             self._sessions -= 1
             if not self._sessions and self._forker is not None:
