@@ -3,6 +3,7 @@ folder and file.
 """
 
 import faulthandler
+import gc
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -68,6 +69,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     finally:
         faulthandler.cancel_dump_traceback_later()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """What a test may leave to the collector is collected while its filter is in force, not in a later test, which fails."""
+    try:
+        return (yield)
+    finally:
+        if any("Unraisable" in str(word) for mark in item.iter_markers("filterwarnings") for word in mark.args):
+            gc.collect()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
