@@ -65,9 +65,7 @@ def _parts(
         return None, HubRepository(places.fleet, key, fleet.urls, fleet.ca)
     sources = {source.id: source for source in application.service.config.sources}
     judged = [
-        JudgedList(source.id, source.guards.shrink, source.max_bytes)
-        for name in publish.lists
-        if (source := sources.get(SourceId(name))) is not None
+        JudgedList(source.id, source.max_bytes) for name in publish.lists if (source := sources.get(SourceId(name))) is not None
     ]
     others = OtherHubPrograms(places.fleet, publish.cosigners, fleet.ca, places.scratch, version("banlistd"))
     polls: set[asyncio.Task[None]] = set()

@@ -35,6 +35,8 @@ _MORE_THAN_A_LIST = 2**20
 _MOST_REASON, _MOST_REFUSED = 400, 1000
 _MISSING = (403, 404)
 _FAULTS = (DownloadError, urllib3.exceptions.HTTPError, OSError)
+_UNFIT = (FleetError, RepositoryError, DeserializationError, ParseError, ValueError, LookupError, TypeError, AttributeError)
+"""What a proposal raises that is not as hubs write it. It keeps no other one from being looked at."""
 
 
 class HubLook:
@@ -88,7 +90,7 @@ class HubLook:
             if not by.signed:
                 return {**about, "fault": "no hub of the fleet has signed it"}
             return about if role == HUB or role not in self._known else {**about, **self._list(url, role, metadata.signed)}
-        except (FleetError, RepositoryError, DeserializationError, ParseError, ValueError, LookupError, *_FAULTS) as error:
+        except (*_UNFIT, *_FAULTS) as error:
             return {**about, "fault": (str(error) or type(error).__name__)[:_MOST_REASON]}
 
     def _list(self, url: str, name: str, signed: Targets) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Here:
         self.error: FleetError | None = None
         self.polled: list[SourceId] = []
         parts = CosigningParts(self, self, lambda _: self.mine, self.polled.append, self.roll_out, self.announcer, self.clock)
-        self.cosigning = Cosigning([JudgedList(DROP, 0.5, 1 << 20)], parts)
+        self.cosigning = Cosigning([JudgedList(DROP, 1 << 20)], parts)
 
     async def look(self, wanted: Sequence[WantedProposal]) -> Sequence[OtherHub]:
         if self.error:
@@ -98,6 +98,15 @@ def test_what_this_hub_does_not_have_yet_has_its_feed_polled_once_and_is_signed_
     here.has(MORE)
     assert here.turn() == [""]
     assert here.roll_out.missing == ()
+
+
+def test_a_hub_that_shows_another_list_each_second_has_the_feed_polled_once_a_minute(here: Here) -> None:
+    here.has(MINE)
+    for number in range(120):
+        here.is_asked(a_list(0x0B000001, 0x0B000010 + number))
+        here.turn()
+        here.clock.time += 1
+    assert len(here.polled) == 2
 
 
 def test_a_content_that_the_feed_had_a_moment_ago_is_signed_and_one_of_long_ago_is_not(here: Here) -> None:

@@ -281,6 +281,17 @@ def has_more_fields(metadata: Metadata[Targets]) -> None:
     metadata.signed.unrecognized_fields["x"] = 1
 
 
+def with_fields(file: str, **fields: Any) -> Callable[[Metadata[Targets]], None]:
+    def change(metadata: Metadata[Targets]) -> None:
+        metadata.signed.targets[f"drop/{file}"].unrecognized_fields["custom"] |= fields
+
+    return change
+
+
+def of_the_last_version(metadata: Metadata[Targets]) -> None:
+    metadata.signed.version = 2**31
+
+
 def has_no_file(metadata: Metadata[Targets]) -> None:
     metadata.signed.targets.clear()
 
@@ -297,6 +308,14 @@ def has_no_file(metadata: Metadata[Targets]) -> None:
         ("drop", has_a_file_of_another_list, "a file that is none of the list"),
         ("drop", lasts_for_years, "not within 7 days"),
         ("drop", has_no_file, "no whole file"),
+        ("drop", of_the_last_version, "a version that no hub writes"),
+        ("drop", with_fields("full.blz", seq=2), "numbers that cannot be"),
+        ("drop", with_fields("full.blz", entries=-1), "numbers that cannot be"),
+        ("drop", with_fields("full.blz", withdrawn=["x"]), "fields that no hub writes"),
+        ("drop", with_fields("full.blz", withdrawn=["0" * 16] * 17), "withdraws more versions"),
+        ("drop", with_fields("full.blz", roll_out={"number": 1, "stopped": True, "more": 1}), "fields that no hub writes"),
+        ("drop", with_fields("full.blz", roll_out={"number": 2**53, "stopped": True}), "has changed more often"),
+        ("drop", with_fields("full.blz", x=1), "fields that no hub writes"),
     ],
 )
 def test_the_other_hub_signs_nothing_but_what_it_has_judged(

@@ -50,6 +50,11 @@ class Cosigned:
     refused: tuple[RefusedRole, ...]
 
 
+def is_role(name: str) -> bool:
+    """Whether a role of a fleet may be called so; what another hub shows may name anything."""
+    return _ROLE.fullmatch(name) is not None
+
+
 def cosign_octets(job: CosignJob) -> bytes:
     asked = [[one.role, one.metadata, one.content, one.refused] for one in job.asked]
     return json.dumps({"v": 1, "folder": job.folder, "key": job.key, "asked": asked}).encode() + b"\n"
@@ -63,7 +68,7 @@ def read_cosign_job(source: IO[bytes]) -> CosignJob:
         job = CosignJob(str(head["folder"]), str(head["key"]), asked)
     except (ValueError, LookupError, TypeError) as error:
         raise FleetError("the job cannot be read", "this is a fault of banlistd; please report it") from error
-    if not all(_ROLE.fullmatch(one.role) for one in asked):
+    if not all(is_role(one.role) for one in asked):
         raise FleetError("the job names a role that cannot be", "this is a fault of banlistd; please report it")
     return job
 

@@ -2,7 +2,7 @@
 
 A hub signs only what it has itself: each address of the list is in a content of its own source, which its own guards have
 passed. So a thief with the key of one hub, and that hub itself where its feed is poisoned, get nothing signed that the feed of
-the other hub does not have; and no list that has lost most of its entries, which would lift bans.
+the other hub does not have. And each address that all these contents have is in the list: a thief lifts no ban either.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from banlistd.core.addresses.comparison import added_history, sample
 from banlistd.core.addresses.sets import AddressSet
-from banlistd.core.feeds.extent import percent
 from banlistd.core.fleet.publish_job import Proposal
 from banlistd.core.printing import counted
 
@@ -66,10 +65,8 @@ class MissingSignature:
     reason: str
 
 
-def reason_against(candidate: AddressSet, own: Sequence[AddressSet], most_gone: float) -> str:
-    """Why a list is not signed; empty: it is. `own`: the newest content of the source, then those before. `most_gone`: the
-    part of the newest that may be missing.
-    """
+def reason_against(candidate: AddressSet, own: Sequence[AddressSet]) -> str:
+    """Why a list is not signed; empty: it is. `own`: the newest content of the source, then those before."""
     if not own:
         return "this hub has no content of the list yet"
     rest = candidate
@@ -78,13 +75,19 @@ def reason_against(candidate: AddressSet, own: Sequence[AddressSet], most_gone: 
         if not len(rest):
             break
     if len(rest):
-        more = ", ..." if len(rest) > _SHOWN else ""
         entries = counted(len(rest), "entry is", "entries are")
-        return f"{entries} not in the list that this hub has: {', '.join(sample(rest, _SHOWN))}{more}"
-    gone = len(added_history(own[0], candidate))
-    if gone > most_gone * len(own[0]):
-        return f"{percent(gone / len(own[0]))} of the list that this hub has are missing (guards: shrink)"
+        return f"{entries} not in the list that this hub has: {_examples(rest)}"
+    gone = added_history(own[0], candidate)
+    for known in own[1:]:
+        gone = added_history(gone, added_history(gone, known))
+    if len(gone):
+        entries = counted(len(gone), "entry", "entries")
+        return f"{entries} of the list that this hub has would be missing: {_examples(gone)}"
     return ""
+
+
+def _examples(addresses: AddressSet) -> str:
+    return ", ".join(sample(addresses, _SHOWN)) + (", ..." if len(addresses) > _SHOWN else "")
 
 
 def missing_of_ours(proposals: Sequence[tuple[str, Proposal]], others: Sequence[OtherHub]) -> list[MissingSignature]:

@@ -35,16 +35,18 @@ _SOON_TIMES = 15
 _MISSING_AFTER, _REFUSED_AFTER = 600.0, 300.0
 """Seconds until an event says so: two hubs poll the same feed at different times."""
 
+_POLLED_AFTER = 60.0
+"""Seconds between two polls for another hub: who shows a new list each second sends this hub to its feed no more often."""
+
 _REMEMBERED = 4
 """Contents of each source of which a list may be made: the other hub may have polled a little earlier."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedList:
-    """A list that this hub publishes, too. `most_gone`: the part of it that a version may lack. `max_bytes`: of its source."""
+    """A list that this hub publishes, too. `max_bytes`: of its source."""
 
     source_id: SourceId
-    most_gone: float
     max_bytes: int
 
 
@@ -82,7 +84,7 @@ class Cosigning:
         self._parts = parts
         self._own: dict[str, list[Content]] = {}
         self._waiting: dict[str, tuple[str, AddressSet]] = {}
-        self._polled: dict[str, str] = {}
+        self._polled: dict[str, tuple[str, float]] = {}
         self._cosigned: dict[str, str] = {}
         self._done: tuple[AskedRole, ...] = ()
         self._by_program: Mapping[tuple[str, int], str] = {}
@@ -155,7 +157,7 @@ class Cosigning:
         """Why it is not signed here; the program that signs looks at all else. It may take a while."""
         if one.fault or one.role == "hub":
             return one.fault
-        if (judged := self._lists.get(one.role)) is None:
+        if one.role not in self._lists:
             return f"this hub does not publish {one.role}"
         if one.content_hash[:DIGITS] in bad:
             return "this version is withdrawn on this hub"
@@ -167,7 +169,7 @@ class Cosigning:
             addresses = next((each.addresses for each in own if each.content_hash == one.content_hash), None)
         if addresses is None:
             return "its content could not be read"
-        reason = reason_against(addresses, [each.addresses for each in own], judged.most_gone)
+        reason = reason_against(addresses, [each.addresses for each in own])
         if not reason:
             self._waiting.pop(one.role, None)
             return ""
@@ -182,9 +184,7 @@ class Cosigning:
         for one in refused:
             role, since, reason = one.asked.role, self._refused_since[one.key], self._refusal(one)
             theirs.append(MissingSignature(role, one.asked.version, one.url, False, since, reason))
-            if role in self._lists and one.asked.content_hash and self._polled.get(role) != one.asked.content_hash:
-                self._polled[role] = one.asked.content_hash
-                parts.poll(SourceId(role))
+            self._poll_for(one.asked, now)
             if now - since >= _REFUSED_AFTER and one.key not in self._told:
                 self._told.add(one.key)
                 reason = f"{role}: {reason}"
@@ -195,6 +195,13 @@ class Cosigning:
         ours = missing_of_ours([*parts.roll_out.proposals.items()], others)
         parts.roll_out.missing = (*ours, *theirs)
         self._tell_missing([one for one in ours if now - one.since >= _MISSING_AFTER])
+
+    def _poll_for(self, asked: AskedList, now: float) -> None:
+        content, at = self._polled.get(asked.role, ("", -_POLLED_AFTER))
+        # A clock that was set back delays nothing.
+        if asked.role in self._lists and asked.content_hash not in ("", content) and not 0 <= now - at < _POLLED_AFTER:
+            self._polled[asked.role] = asked.content_hash, now
+            self._parts.poll(SourceId(asked.role))
 
     def _tell_missing(self, missing: Sequence[MissingSignature]) -> None:
         announcer = self._parts.announcer

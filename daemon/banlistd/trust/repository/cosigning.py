@@ -14,6 +14,8 @@ from typing import Any
 from tuf.api.metadata import Metadata, TargetFile, Targets
 
 from banlistd.core.fleet.cosign_job import AskedRole, CosignJob
+from banlistd.core.fleet.publish_job import signed_fields, stop_in
+from banlistd.core.fleet.roll_out.stops import LARGEST_LEARNT, MOST_QUESTIONED
 from banlistd.core.printing import quoted
 from banlistd.errors import FleetError, FleetFileError
 from banlistd.trust.ceremony.key_files import read_seed
@@ -29,6 +31,7 @@ _SLACK = timedelta(hours=1)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _FILE = re.compile(r"full\.blz|[0-9a-f]{16}\.bld", re.ASCII)
 _MOST_REASON = 400
+_MOST_ENTRIES = 2**32
 
 
 def cosign(job: CosignJob, now: datetime) -> Mapping[str, Any]:
@@ -104,21 +107,24 @@ def _fault_of_list(one: AskedRole, signed: Targets) -> str:
         name, _, file = path.partition("/")
         if name != one.role or not _FILE.fullmatch(file):
             return "it has a file that is none of the list"
-        if fault := _fault_of_file(one, target, file):
+        if fault := _fault_of_file(one, target, file, signed.version):
             return fault
     return ""
 
 
-def _fault_of_file(one: AskedRole, target: TargetFile, file: str) -> str:
+def _fault_of_file(one: AskedRole, target: TargetFile, file: str, version: int) -> str:
     match target.custom:
-        case {"v": 1, "content": str(content), "entries": int(), "seq": int(), **rest}:
+        case {"v": 1, "content": str(content), "entries": int(entries), "seq": int(seq), **rest}:
             if not one.content or content != one.content:
                 return "a file of it has other content than this hub has judged"
-            if set(rest) - ({"withdrawn", "roll_out"} if file == FULL else set()) or target.unrecognized_fields.keys() - {
-                "custom"
-            }:
+            # What is not read from them, and written again as it was, is more than a stop.
+            stop = stop_in(target.custom or {})
+            if rest != (signed_fields(stop) if file == FULL else {}) or target.unrecognized_fields.keys() - {"custom"}:
                 return "a file of it has fields that no hub writes"
-            return ""
+            if len(stop.withdrawn) > MOST_QUESTIONED or stop.number > LARGEST_LEARNT:
+                return "it withdraws more versions, or has changed more often, than any list"
+            # A list that is signed again keeps the number that its content began with.
+            return "" if 0 < seq <= version and 0 <= entries <= _MOST_ENTRIES else "a file of it has numbers that cannot be"
     return "a file of it says no content"
 
 

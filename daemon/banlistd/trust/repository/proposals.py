@@ -26,6 +26,9 @@ _LARGEST = 8 * 2**20
 _LARGEST_ROLE = 1_000_000
 """Octets, as nodes have it."""
 
+_HIGHEST_VERSION = 2**31 - 1
+"""Of all terms of a fleet together (`lease`). JSON has numbers that are no versions, too: 1.5, NaN and 1e400."""
+
 _MOST_SIGNATURES = 4096
 
 
@@ -83,6 +86,9 @@ def proposal_of(document: Any) -> Metadata[Targets]:
         raise FleetError("a proposal is no metadata of a list") from error
     if metadata is None or metadata.signed.type != Targets.type:
         raise FleetError("a proposal is no metadata of a list")
+    version: Any = metadata.signed.version
+    if type(version) is not int or not 0 < version <= _HIGHEST_VERSION:
+        raise FleetError("a proposal has a version that no hub writes")
     return metadata
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tuf.api.metadata import Metadata, Targets
 
 from banlistd.adapters.fetch.fleet.other_hubs import OtherHubPrograms
 from banlistd.core.addresses.fleet_files.files import whole_file
@@ -17,6 +18,8 @@ from banlistd.core.fleet.cosigning import OtherHub, WantedProposal
 from banlistd.core.fleet.publish_job import NewContent
 from banlistd.errors import FleetError
 from banlistd.model import Family
+from banlistd.trust.ceremony.key_files import read_seed
+from banlistd.trust.ceremony.keys import signer_of
 from banlistd.trust.repository.publishing import publish
 from support.fleet import Hub, Owners
 from support.mirror import ENDLESS, Mirror, mirror_of
@@ -108,9 +111,34 @@ def test_a_proposal_that_no_hub_has_signed_is_not_fetched(two: Two) -> None:
 def test_what_is_no_metadata_keeps_no_other_role_away(two: Two) -> None:
     two.asks(ADDRESSES)
     document = two.pending()
-    document["metadata"] |= {"ssh": [1], "": {}, "x" * 500: None}
+    document["metadata"] |= {"ssh": [1], "": {}, "x" * 500: None, "../no role": document["metadata"]["drop"]}
     two.shows(document)
     assert two.drop()[1] == ADDRESSES
+    # Their names go to the program that signs, which takes none that cannot be.
+    (other,) = two.look()
+    assert sorted(one.role for one in other.asked) == ["drop", "hub", "ssh"]
+
+
+@pytest.mark.parametrize("version", [float("nan"), float("inf"), 1.5, 2**31, 0, "1"])
+def test_a_version_that_is_none_keeps_no_other_role_away(two: Two, version: object) -> None:
+    two.asks(ADDRESSES)
+    document = two.pending()
+    other = json.loads(json.dumps(document["metadata"]["drop"]))
+    other["signed"]["version"] = version
+    document["metadata"] = {"ssh": other} | document["metadata"]
+    two.shows(document)
+    assert two.drop()[1] == ADDRESSES
+
+
+def test_a_proposal_of_a_thief_that_is_not_as_hubs_write_it_keeps_no_other_hub_away(two: Two) -> None:
+    two.asks(ADDRESSES)
+    document = two.pending()
+    asked = Metadata[Targets].from_dict(document["metadata"]["drop"])
+    asked.signed.targets["drop/full.blz"].unrecognized_fields["custom"] = ["no object"]
+    asked.sign(signer_of(read_seed(two.a.key, bytes)))
+    document["metadata"]["drop"] = asked.to_dict()
+    two.shows(document)
+    assert "no attribute" in two.drop()[2]
 
 
 def test_a_file_with_other_octets_than_were_signed_is_refused(two: Two) -> None:

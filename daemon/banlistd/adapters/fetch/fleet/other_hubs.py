@@ -22,6 +22,7 @@ from banlistd.adapters.parser_process.answer import Answer, Status
 from banlistd.adapters.parser_process.result import taken_result
 from banlistd.adapters.system.child_program import ChildBounds, ChildFaultError, run_child
 from banlistd.adapters.system.own_program import own_program
+from banlistd.core.fleet.cosign_job import is_role
 from banlistd.core.fleet.cosigning import AskedList, OtherHub, WantedProposal
 from banlistd.errors import FleetError, FleetFileError, ParseError
 
@@ -120,7 +121,7 @@ def _hubs(
 
 def _hub(one: Mapping[str, Any], url: str, wanted: Mapping[str, WantedProposal], free: dict[str, int]) -> OtherHub:
     cosigned = str(one.get("cosigned", ""))
-    asked = [_asked(each, wanted, free) for each in one.get("asked", ())[:_MOST_ASKED]]
+    asked = [_asked(each, wanted, free) for each in one.get("asked", ())[:_MOST_ASKED] if is_role(str(each["role"]))]
     refused = [
         (str(role)[:64], int(version), str(reason)[:_MOST_REASON])
         for role, version, reason in one.get("refused", ())[:_MOST_ASKED]
@@ -129,7 +130,7 @@ def _hub(one: Mapping[str, Any], url: str, wanted: Mapping[str, WantedProposal],
 
 
 def _asked(one: Mapping[str, Any], wanted: Mapping[str, WantedProposal], free: dict[str, int]) -> AskedList:
-    role, version, metadata = str(one["role"])[:64], int(one["version"]), str(one["metadata"])
+    role, version, metadata = str(one["role"]), int(one["version"]), str(one["metadata"])
     content, fault = str(one["content"])[:64], str(one.get("fault", ""))[:_MOST_REASON]
     if fault or role not in wanted or content in wanted[role].known or "counts" not in one:
         return AskedList(role, version, metadata, "" if fault else content, None, fault)
