@@ -177,8 +177,37 @@ def test_a_hub_that_is_silent_for_ten_minutes_is_announced_once_and_that_it_has_
 
 
 def test_what_a_hub_had_signed_is_kept_while_it_does_not_answer(here: Here) -> None:
+    here.asks(since=here.clock.now())
     here.others = [OtherHub(URL, cosigned="signatures")]
     here.turn()
     here.others = [OtherHub(URL, "it does not answer")]
     here.turn()
     assert here.cosigning.cosigned() == ("signatures",)
+
+
+def test_signatures_that_are_others_each_second_are_taken_three_times_a_minute_and_not_without_a_need(here: Here) -> None:
+    def taken() -> int:
+        found = set()
+        for number in range(600):
+            here.others = [OtherHub(URL, cosigned=f"{here.clock.time} {number}")]
+            here.turn()
+            here.clock.time += 1
+            found.add(here.cosigning.cosigned())
+        return len(found)
+
+    assert taken() == 1
+    here.asks(since=here.clock.now())
+    assert 30 <= taken() <= 42
+
+
+def test_a_hub_that_asks_for_something_else_each_second_is_signed_for_three_times_a_minute(here: Here) -> None:
+    here.has(MINE)
+    for number in range(600):
+        asked = AskedList("drop", 13 + number, f"drop {number}", MINE.content_hash(), None)
+        here.others = [OtherHub(URL, asked=[asked])]
+        here.turn()
+        here.clock.time += 1
+    assert 30 <= len(here.signed) <= 41
+    here.clock.time += 20
+    here.turn()
+    assert here.signed[-1][0].metadata == "drop 599"

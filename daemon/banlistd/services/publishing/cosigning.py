@@ -35,6 +35,11 @@ _SOON_TIMES = 15
 _MISSING_AFTER, _REFUSED_AFTER = 600.0, 300.0
 """Seconds until an event says so: two hubs poll the same feed at different times."""
 
+_AT_ONCE, _ONE_MORE_AFTER = 10.0, 20.0
+"""Changes that are followed at once, and seconds until one more is. Each costs a use of the key of this hub, and what another
+one has signed a timestamp too, of which a term has a million: at this pace, they last for 231 days.
+"""
+
 _POLLED_AFTER = 60.0
 """Seconds between two polls for another hub: who shows a new list each second sends this hub to its feed no more often."""
 
@@ -63,6 +68,21 @@ class CosigningParts:
     clock: Clock
 
 
+class _Pace:
+    """How often a change may be followed: who shows another file each second has none of them followed so often."""
+
+    def __init__(self) -> None:
+        self._left, self._at = _AT_ONCE, 0.0
+
+    def allows(self, now: float) -> bool:
+        """`now`: of the monotonic clock."""
+        self._left, self._at = min(_AT_ONCE, self._left + (now - self._at) / _ONE_MORE_AFTER), now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Judged:
     """`reason`: why it is not signed; empty: the program that signs decides."""
@@ -87,6 +107,7 @@ class Cosigning:
         self._polled: dict[str, tuple[str, float]] = {}
         self._cosigned: dict[str, str] = {}
         self._done: tuple[AskedRole, ...] = ()
+        self._taking, self._signing = _Pace(), _Pace()
         self._by_program: Mapping[tuple[str, int], str] = {}
         self._refused_since: dict[tuple[str, str], float] = {}
         self._told: set[tuple[str, str]] = set()
@@ -116,7 +137,7 @@ class Cosigning:
         wanted = [WantedProposal(name, self._known(name), one.max_bytes) for name, one in self._lists.items()]
         others = await self._parts.hubs.look(wanted)
         before = (self._cosigned, self._asked_for, self._done)
-        self._cosigned = self._cosigned | {other.url: other.cosigned for other in others if not other.fault}
+        self._take(others)
         states = await self._parts.roll_out.states()
         judged = []
         for other in others:
@@ -132,10 +153,17 @@ class Cosigning:
             self._soon = _SOON_TIMES
         self._tell_fault("")
 
+    def _take(self, others: Sequence[OtherHub]) -> None:
+        """What others have signed, as far as this hub waits for any of it."""
+        new = self._cosigned | {other.url: other.cosigned for other in others if not other.fault}
+        is_waiting = any(asked.lacking for asked in self._parts.roll_out.proposals.values())
+        if is_waiting and new != self._cosigned and self._taking.allows(self._parts.clock.monotonic()):
+            self._cosigned = new
+
     async def _sign(self, judged: Sequence["_Judged"]) -> None:
         """Once for each change: the program reads the key of this hub."""
         roles = tuple(AskedRole(one.asked.role, one.asked.metadata, one.asked.content_hash, one.reason) for one in judged)
-        if roles != self._done:
+        if roles != self._done and self._signing.allows(self._parts.clock.monotonic()):
             answer = await self._parts.cosigner.cosign(roles)
             self._done, self._by_program = roles, {(one.role, one.version): one.reason for one in answer.refused}
 
