@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from banlistd.adapters.fetch.fleet.other_hubs import OtherHubPrograms
 from banlistd.core.addresses.fleet_files.files import whole_file
 from banlistd.core.addresses.sets import AddressSet, from_numbers
 from banlistd.core.fleet.cosigning import OtherHub, WantedProposal
-from banlistd.core.fleet.publish_job import NewContent
+from banlistd.core.fleet.publish_job import NewContent, PublishJob, job_octets, read_job
 from banlistd.errors import FleetError
 from banlistd.model import Family
 from banlistd.trust.ceremony.key_files import read_seed
@@ -88,6 +89,14 @@ def test_what_the_other_hub_has_signed_and_refused_is_passed_on(two: Two) -> Non
     two.mirror.files["cosigned.json"] = text.encode()
     (other,) = two.look()
     assert (other.cosigned, other.refused) == (text, [("drop", 3, "no such entry")])
+
+
+@pytest.mark.parametrize("octet", [b"\x00", b"\xff", "\u00e9".encode()])
+def test_signatures_that_are_no_ascii_take_no_room_in_the_job_of_the_program_that_publishes(two: Two, octet: bytes) -> None:
+    two.mirror.files["cosigned.json"] = b'{"signatures": [], "x": "' + octet * 400_000 + b'"}'
+    (other,) = two.look()
+    job = PublishJob("", "", ("drop",), {}, cosigned=(other.cosigned,) * 8)
+    assert read_job(BytesIO(b"".join(job_octets(job)))) == job
 
 
 @pytest.mark.parametrize("lie", [b"", b"[]", b"{", b'{"metadata": []}', b'{"metadata": 1}', b"[" * 200_000, ENDLESS])

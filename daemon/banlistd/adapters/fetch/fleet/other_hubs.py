@@ -120,7 +120,10 @@ def _hubs(
 
 
 def _hub(one: Mapping[str, Any], url: str, wanted: Mapping[str, WantedProposal], free: dict[str, int]) -> OtherHub:
-    cosigned = str(one.get("cosigned", ""))
+    cosigned = str(one.get("cosigned", "")).strip()
+    if not (cosigned.isascii() and cosigned.isprintable()):
+        # Hubs write ASCII. Six times as long in the job of the program that publishes, it would leave no room for lists.
+        cosigned = ""
     asked = [_asked(each, wanted, free) for each in one.get("asked", ())[:_MOST_ASKED] if is_role(str(each["role"]))]
     refused = [
         (str(role)[:64], int(version), str(reason)[:_MOST_REASON])
