@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
 from typing import NoReturn, cast
 
+from banlistd.adapters.parser_process.starting import BegunForker
 from banlistd.adapters.system.console import Draw, has_status_line, status_line
 from banlistd.application import Application
 from banlistd.compose import files_of_now, load_config, load_files, open_application, reload_effect
@@ -53,8 +54,9 @@ def once(places: Paths, *, dry_run: bool, debug: bool = False) -> int:
     return asyncio.run(poll(places, load_files(places), debug=debug), debug=debug)
 
 
-def serve_daemon(places: Paths, *, debug: bool = False) -> int:
-    return asyncio.run(_serve(places, load_files(places)), debug=debug)
+def serve_daemon(places: Paths, *, debug: bool = False, begun: BegunForker | None = None) -> int:
+    """`begun`: the process that forks parser processes, where it was started before this module was imported."""
+    return asyncio.run(_serve(places, load_files(places), begun), debug=debug)
 
 
 def teardown(places: Paths) -> int:
@@ -136,14 +138,14 @@ def _worst(outcomes: Sequence[Outcome], fault: str) -> int:
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
 
 
-async def _serve(places: Paths, loaded: Loaded) -> int:
+async def _serve(places: Paths, loaded: Loaded, begun: BegunForker | None) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     # The files are read again in any case, once all runs; without this, SIGHUP would end the process.
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
-    async with open_application(places, loaded) as application:
+    async with open_application(places, loaded, begun=begun) as application:
         await application.restore()
         _look_for_garbage_from_now_on()
         reloads: set[asyncio.Task[None]] = set()

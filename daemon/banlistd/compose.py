@@ -23,6 +23,7 @@ from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import Names
 from banlistd.adapters.host.sessions import SystemLogins
 from banlistd.adapters.parser_process.process import ParserProcesses
+from banlistd.adapters.parser_process.starting import BegunForker
 from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.database import open_copy
@@ -136,24 +137,23 @@ async def open_application(
     dry_run: Callable[[str], None] | None = None,
     stdin: int | None = None,
     debug: bool = False,
+    begun: BegunForker | None = None,
 ) -> AsyncIterator[Application]:
     """Build everything on these places.
 
     `dry_run`: touch nothing; it gets each change as lines of text, and the ledger is a copy in memory. `debug`: it
-    announces every event, and not only what is wrong. `stdin`: the descriptor that a path `-` means.
+    announces every event, and not only what is wrong. `stdin`: the descriptor that a path `-` means. `begun`: forks parsers.
     """
     allocator.tune_malloc()
     async with AsyncExitStack() as stack:
         database, loaded, remark = await open_state(stack, places, loaded, dry_run=dry_run is not None)
         config, kept = loaded.config, KeptConfigTable(database)
         records, ledger, quarantine = SourceRecordReader(database), ImportRuns(database), QuarantineTable(database)
-        parser = ParserProcesses(config.parser.memory, expects_lists=bool(unread(config, await ledger.newest_runs())))
-        stack.push_async_callback(parser.close)
-        clock, history, orders = (
-            SystemClock(),
-            ListHistory(VersionTable(database), ledger),
-            RememberedOrders(SeenOrderTable(database)),
+        parser = ParserProcesses(
+            config.parser.memory, expects_lists=bool(unread(config, await ledger.newest_runs())), begun=begun
         )
+        stack.push_async_callback(parser.close)
+        clock, orders = SystemClock(), RememberedOrders(SeenOrderTable(database))
         announcer = EventStream(
             find_announcer(config.log.format) if dry_run is None or debug else WarningsAnnouncer(sys.stderr), clock
         )
@@ -175,8 +175,9 @@ async def open_application(
             closed(stack, LoginMonitor()),
             name_lookups(stack, clock),
         )
-        logins, allowlist = (
+        logins, history, allowlist = (
             LoginTable(database),
+            ListHistory(VersionTable(database), ledger),
             ManualAllowlist(ManualAllowTable(database), timed_lookups.answer, announcer, clock, random.random),
         )
         host = ProtectedHost(

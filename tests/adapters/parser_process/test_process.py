@@ -26,7 +26,7 @@ from banlistd.adapters.parser_process.job import Job, encoded_job
 from banlistd.adapters.parser_process.parsing import answer_to
 from banlistd.adapters.parser_process.process import ParserProcesses, RunningParser
 from banlistd.adapters.parser_process.result import fault_of
-from banlistd.adapters.parser_process.starting import Forker, started
+from banlistd.adapters.parser_process.starting import BegunForker, Forker, started
 from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.errors import BanlistdError, FetchError, ParseError, PassingError
@@ -395,6 +395,28 @@ def test_where_lists_are_expected_the_first_one_is_forked_too(monkeypatch: pytes
 
     assert asyncio.run(life()) == [0]
     assert not starts
+
+
+def test_a_forker_that_has_begun_without_an_event_loop_forks_the_first_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    with BegunForker() as begun:
+        starts = counted_starts(monkeypatch)
+
+        async def life() -> list[int]:
+            parsers = ParserProcesses(begun=begun)
+            try:
+                return await many(parsers, 1)
+            finally:
+                await parsers.close()
+
+        assert asyncio.run(life()) == [0]
+        assert not starts
+
+
+def test_a_forker_that_is_not_taken_over_ends_with_its_block(capfd: pytest.CaptureFixture[str]) -> None:
+    with BegunForker() as begun:
+        pass
+    assert begun.process.returncode is not None
+    assert capfd.readouterr() == ("", "")
 
 
 def assert_confined(parent: int, count: int) -> None:

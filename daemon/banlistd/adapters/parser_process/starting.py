@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, Self
 
 from banlistd.adapters.parser_process import forker
 from banlistd.adapters.parser_process.job import Job, encoded_job
@@ -77,14 +77,31 @@ class _ForkedParser:
         self._send(b"kill %d" % self._number)
 
 
-class Forker:
-    """A running `forker`, and the forks of it that have not ended."""
+class BegunForker:
+    """A `forker` that starts while there is no event loop yet; a `Forker` takes it over. Its thread ends it too."""
 
     def __init__(self, program: str = str(forker.__file__)) -> None:
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            self._process = _script(program, [str(theirs.fileno()), str(os.getpid())], [theirs.fileno()])
-        self._channel.setblocking(False)
+            self.process = _script(program, [str(theirs.fileno()), str(os.getpid())], [theirs.fileno()])
+        self.channel.setblocking(False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it, taken over or not."""
+        self.channel.close()
+        self.process.kill()
+        self.process.wait()
+
+
+class Forker:
+    """A running `forker`, and the forks of it that have not ended. `begun`: one that was started before."""
+
+    def __init__(self, program: str = str(forker.__file__), begun: BegunForker | None = None) -> None:
+        begun = begun or BegunForker(program)
+        self._channel, self._process = begun.channel, begun.process
         self._running: dict[int, OnEnd] = {}
         self._count = 0
         self._ready, self._gone = asyncio.Event(), asyncio.Event()
