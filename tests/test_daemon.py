@@ -11,6 +11,7 @@ from banlistd.core.config.model import Source
 from banlistd.errors import FetchError, NoSuchSourceError
 from banlistd.events import EventName
 from banlistd.model import Outcome, OutcomeKind, SourceId
+from banlistd.services.imports.queue import IMPORT_LIMIT
 from support.fakes import FakeClock
 from support.sources import BOTH, ONE, THREE, TWO, allow, config_of, source
 from worlds import DaemonWorld, Environment, Timing, run
@@ -209,8 +210,8 @@ def test_a_source_is_never_imported_twice_at_once(tmp_path: Path) -> None:
     run(Environment(tmp_path), config_of(source(ONE)), life, before=before, serve=True)
 
 
-def test_no_more_than_eight_imports_are_under_way(tmp_path: Path) -> None:
-    many = [SourceId(f"list-{number}") for number in range(17)]
+def test_no_more_imports_are_under_way_than_there_are_places(tmp_path: Path) -> None:
+    many = [SourceId(f"list-{number}") for number in range(2 * IMPORT_LIMIT + 1)]
 
     async def before(world: DaemonWorld) -> None:
         world.fetcher.bodies = dict.fromkeys(many, b"192.0.2.1\n")
@@ -219,12 +220,12 @@ def test_no_more_than_eight_imports_are_under_way(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.fetcher.entered.wait()
         asked = asyncio.ensure_future(world.service.refresh())
-        await world.announcer.until(EventName.IMPORT_STARTED, times=8)
+        await world.announcer.until(EventName.IMPORT_STARTED, times=IMPORT_LIMIT)
         for _ in range(200):
             await asyncio.sleep(0)
-        assert len(world.fetcher.under_way) <= 8
+        assert len(world.fetcher.under_way) <= IMPORT_LIMIT
         world.fetcher.gate.set()
-        assert len(await asked) == 17
+        assert len(await asked) == len(many)
 
     run(Environment(tmp_path), config_of(*(source(source_id) for source_id in many)), life, before=before, serve=True)
 

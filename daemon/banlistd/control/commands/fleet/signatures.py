@@ -56,13 +56,14 @@ def signature_words(row: SignatureRow) -> str:
 
 def signature_table(rows: list[SignatureRow]) -> list[Table]:
     """None where nothing is missing."""
-    columns = (Column("NOT SIGNED"), Column("VERSION"), Column("BY"), Column("SINCE"), Column("WHY", below=True))
+    by, why = Column("BY", below=True), Column("WHY", below=True)
+    columns = (Column("NOT SIGNED"), Column("VERSION"), Column("SINCE"), by, why)
     cells = tuple(
         (
             printable(row["role"]),
             str(row["version"]),
-            printable(row["hub"]) if row["ours"] else "this hub",
             moment(row["since"]),
+            printable(row["hub"]) if row["ours"] else "this hub",
             printable(row["reason"] if row["ours"] else f"{row['reason']} (asked for by {row['hub']})"),
         )
         for row in rows
