@@ -7,16 +7,12 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from banlistd.ctl.usage import UsageParser, add_folders, paths_from
 from banlistd.errors import BanlistdError, ConfigError
 from banlistd.paths import Paths
-
-if TYPE_CHECKING:
-    from banlistd.adapters.parser_process.starting import BegunForker
 
 _EPILOG = (
     "exit codes: 0 done, 64 usage, 65 list refused, 69 list unavailable, 71 firewall, 74 database or control socket,"
@@ -58,7 +54,9 @@ def _run(arguments: argparse.Namespace, places: Paths) -> int:
         return 0
     if arguments.check or arguments.teardown or arguments.once or arguments.dry_run:
         return _run_to_the_end(arguments, places)
-    with _forker_of_a_first_start(places) as begun:
+    from banlistd.starting.first_start import forker_of_a_first_start  # noqa: PLC0415 - see above
+
+    with forker_of_a_first_start(places) as begun:
         from banlistd.cli import serve_daemon  # noqa: PLC0415 - see above
 
         return serve_daemon(places, debug=arguments.verbose, begun=begun)
@@ -72,20 +70,6 @@ def _run_to_the_end(arguments: argparse.Namespace, places: Paths) -> int:
     if arguments.teardown:
         return modes.teardown(places)
     return modes.once(places, dry_run=arguments.dry_run, debug=arguments.verbose)
-
-
-def _forker_of_a_first_start(places: Paths) -> "AbstractContextManager[BegunForker | None]":
-    """Without a database every list is new: the process that forks parsers starts while this one imports its modules.
-
-    The first list of 1,000,000 addresses no longer waits for it: 0.1 s (measured). Raises LedgerError.
-    """
-    from banlistd.adapters.storage.state_files import is_there  # noqa: PLC0415 - see `_run`
-
-    if is_there(places.database):
-        return nullcontext()
-    from banlistd.adapters.parser_process.starting import BegunForker  # noqa: PLC0415 - see `_run`
-
-    return BegunForker()
 
 
 def _log_details() -> None:

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from functools import partial
 from typing import NoReturn, cast
 
-from banlistd.adapters.parser_process.starting import BegunForker
 from banlistd.adapters.system.console import Draw, has_status_line, status_line
 from banlistd.application import Application
 from banlistd.compose import files_of_now, load_config, load_files, open_application, reload_effect
@@ -29,6 +28,7 @@ from banlistd.errors import BanlistdError, LedgerError
 from banlistd.model import Outcome
 from banlistd.paths import Paths
 from banlistd.services.loops.faults import FaultRecorder
+from banlistd.starting.first_start import Begun
 from banlistd.starting.remarks import file_remarks, host_remarks, list_remarks
 from banlistd.teardown import tear_down
 
@@ -54,7 +54,7 @@ def once(places: Paths, *, dry_run: bool, debug: bool = False) -> int:
     return asyncio.run(poll(places, load_files(places), debug=debug), debug=debug)
 
 
-def serve_daemon(places: Paths, *, debug: bool = False, begun: BegunForker | None = None) -> int:
+def serve_daemon(places: Paths, *, debug: bool = False, begun: Begun = None) -> int:
     """`begun`: the process that forks parser processes, where it was started before this module was imported."""
     return asyncio.run(_serve(places, load_files(places), begun), debug=debug)
 
@@ -138,7 +138,7 @@ def _worst(outcomes: Sequence[Outcome], fault: str) -> int:
     return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)
 
 
-async def _serve(places: Paths, loaded: Loaded, begun: BegunForker | None) -> int:
+async def _serve(places: Paths, loaded: Loaded, begun: Begun) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

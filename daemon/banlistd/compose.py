@@ -23,7 +23,6 @@ from banlistd.adapters.host.protected import LinuxHost
 from banlistd.adapters.host.resolver import Names
 from banlistd.adapters.host.sessions import SystemLogins
 from banlistd.adapters.parser_process.process import ParserProcesses
-from banlistd.adapters.parser_process.starting import BegunForker
 from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.database import open_copy
@@ -99,6 +98,7 @@ from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
 from banlistd.services.verdicts.coverage import Coverage
+from banlistd.starting.first_start import Begun
 from banlistd.starting.fleet import FleetInForce
 from banlistd.starting.noting import ReportNotes
 from banlistd.starting.opening import closed, geo_resolvers, host_monitor, name_lookups, packets
@@ -137,7 +137,7 @@ async def open_application(
     dry_run: Callable[[str], None] | None = None,
     stdin: int | None = None,
     debug: bool = False,
-    begun: BegunForker | None = None,
+    begun: Begun = None,
 ) -> AsyncIterator[Application]:
     """Build everything on these places.
 
