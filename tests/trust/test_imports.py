@@ -26,6 +26,11 @@ def test_a_node_s_daemon_does_not_import_tuf() -> None:
 
 
 def test_a_pull_does_not_wait_for_numpy() -> None:
-    command = [sys.executable, "-c", "import sys, banlistd.trust.pull; print('numpy' in sys.modules)"]
+    command = [sys.executable, "-c", "import sys, banlistd.trust.taking; print('numpy' in sys.modules)"]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "False\n"
+
+
+def test_the_program_of_a_pull_imports_tuf_only_once_it_has_no_capability() -> None:
+    """Unless root runs it, it starts a second time for that, and would wait for these imports twice."""
+    assert set(imported_by("banlistd.trust.pull")) == {"banlistd.trust", "banlistd.trust.pull"}

@@ -12,7 +12,7 @@ from tuf.api.exceptions import DownloadHTTPError, DownloadLengthMismatchError, S
 
 from banlistd.core.fleet.kept_rows import LARGEST_ROLE
 from banlistd.trust.mirrors import Mirrors
-from banlistd.trust.pull import Pull
+from banlistd.trust.taking import Pull
 from support.fleet_repository import Repository
 from support.mirror import ENDLESS, mirror_of
 from support.trickling import trickling
@@ -86,6 +86,7 @@ def test_the_next_mirror_brings_a_revocation_past_one_that_trickles(tmp_path: Pa
             "within": 2.0,
             "compares": False,
             "rows": {},
+            "compares": False,
             "pinned": base64.b64encode(repository.first_root).decode(),
             "lists": [{"name": "absent", "known": "", "hash": "", "max_bytes": 1, "base": 0, "result": 0}],
         }

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from banlistd.trust.pull import Pull
+from banlistd.trust.taking import Pull
 
 _LENGTH = 8
 _MOST_LISTS = 16
