@@ -86,7 +86,6 @@ def test_the_next_mirror_brings_a_revocation_past_one_that_trickles(tmp_path: Pa
             "within": 2.0,
             "compares": False,
             "rows": {},
-            "compares": False,
             "pinned": base64.b64encode(repository.first_root).decode(),
             "lists": [{"name": "absent", "known": "", "hash": "", "max_bytes": 1, "base": 0, "result": 0}],
         }
