@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
+from weakref import WeakSet
 
 PHRASES = {int(each): each.phrase for each in HTTPStatus}
 
@@ -54,6 +55,7 @@ class FeedServer:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="feed server")
         self._connections: set[asyncio.Task[None]] = set()
+        self._writers: WeakSet[asyncio.StreamWriter] = WeakSet()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -119,12 +121,16 @@ class FeedServer:
         for task in self._connections:
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()  # a client may never answer the end of TLS; the loop is over soon
+        await asyncio.sleep(0)
         await server.wait_closed()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        self._writers.add(writer)
         try:
             request = await _read_request(reader)
             self.requests.append(request)

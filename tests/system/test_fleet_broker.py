@@ -84,15 +84,23 @@ async def slow(port: int, seconds: float) -> AsyncIterator[int]:
                 await writer.drain()
         writer.close()
 
+    ways: set[asyncio.Task[None]] = set()
+
     async def both(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
         await asyncio.gather(copied(reader, far_writer, 0.0), copied(far_reader, writer, seconds))
+        for one in (far_writer, writer):
+            with suppress(OSError):
+                await one.wait_closed()
 
-    server = await asyncio.start_server(both, "127.0.0.1", 0)
+    server = await asyncio.start_server(
+        lambda reader, writer: ways.add(asyncio.ensure_future(both(reader, writer))), "127.0.0.1", 0
+    )
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        await asyncio.gather(*ways)  # the client has ended: what is under way is the rest of a pause
 
 
 @in_network_namespace
