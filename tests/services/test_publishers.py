@@ -229,7 +229,8 @@ def test_a_whole_daemon_keeps_the_interval(story: list[str]) -> None:
                         await world.service.reload()
                     case _:
                         seconds = {"44 s": 44, "1 h": 3600, "5 h": 18_000}[step]
-                        environment.clock.time += seconds
+                        async with world.service._polling.lock(ONE):  # no hours pass within a poll
+                            environment.clock.time += seconds
 
         while left:
             run(environment, LIMITED, life)
