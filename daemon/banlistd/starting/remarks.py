@@ -14,6 +14,7 @@ from banlistd.adapters.system import config_file
 from banlistd.core.config.catalogue.in_use import remarks_on_lists
 from banlistd.core.config.combining.sources import remarks_on_unused
 from banlistd.core.config.model import Config
+from banlistd.core.config.reading.fleet_parts import remarks_on_cosigned
 from banlistd.daemon import Service
 from banlistd.model import Remark
 from banlistd.paths import Paths
@@ -29,8 +30,9 @@ def file_remarks(places: Paths, config: Config) -> Sequence[Remark]:
 
 
 def list_remarks(config: Config) -> Sequence[Remark]:
-    """On the lists that a configuration polls, as the catalogue has them, and on those that it does not use."""
-    return [*remarks_on_lists(config, config_file.load_catalogue()), *remarks_on_unused(config)]
+    """On the lists that a configuration polls, as the catalogue has them, and on those that it cannot use or publish."""
+    on_use = [*remarks_on_unused(config), *remarks_on_cosigned(config)]
+    return [*remarks_on_lists(config, config_file.load_catalogue()), *on_use]
 
 
 def confinement_remarks() -> Sequence[Remark]:

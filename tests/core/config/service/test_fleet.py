@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from banlistd.core.config.reading.fleet_parts import remarks_on_cosigned
 from banlistd.core.fleet.reports.quorum import quorum_rule
 from banlistd.errors import ConfigError
 from support.written_config import read
@@ -110,3 +111,12 @@ def test_what_is_reported_and_how_many_must_agree() -> None:
     rule = quorum_rule(source.reports)
     assert (rule.quorum, rule.window, rule.lasting, rule.most) == (2, 7200, 43_200, 100_000)
     assert (source.every, source.allow_empty, source.guards.widest4, source.guards.shrink) == (60.0, True, 32, math.inf)
+
+
+@pytest.mark.parametrize(
+    ("cosigners", "remarks"), [("", 0), (", cosigners: ['https://b.example/']", 1)], ids=["alone", "two hubs"]
+)
+def test_shared_bans_that_two_hubs_were_to_sign_are_remarked_on(cosigners: str, remarks: int) -> None:
+    found = remarks_on_cosigned(read(f"{HUB}[reports]{cosigners}}}}}\n{MQTT}sources: [{{id: reports, reports: {{}}}}]"))
+    assert len(found) == remarks
+    assert all(one.message.startswith("reports: made of reports") for one in found)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from banlistd.core.config.model import Config, Source
 from banlistd.core.config.problems import Spot
 from banlistd.core.printing import shown
+from banlistd.model import Remark
 
 
 def check_fleet(config: Config, sources: Sequence[tuple[Source | None, Spot]], main: Spot) -> None:
@@ -19,6 +20,19 @@ def check_fleet(config: Config, sources: Sequence[tuple[Source | None, Spot]], m
     for source, spot in sources:
         if source is not None and source.enabled:
             _check_source(config, source, spot)
+
+
+def remarks_on_cosigned(config: Config) -> Sequence[Remark]:
+    """On shared bans that two hubs were to sign: each hears of them at its own moments, so their lists differ."""
+    publish = config.fleet.publish if config.fleet else None
+    return [
+        Remark(
+            f"{source.id}: made of reports, so no other hub has the same list to sign (publish: cosigners)",
+            "share bans in a fleet of its own, with one signature",
+        )
+        for source in config.sources
+        if publish and publish.cosigners and source.enabled and source.reports and source.id in publish.lists
+    ]
 
 
 def _check_published(lists: Iterable[str], sources: Iterable[Source | None], spot: Spot) -> None:
