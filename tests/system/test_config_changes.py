@@ -74,7 +74,7 @@ def test_a_change_while_the_daemon_starts_is_in_force_once_it_runs(tmp_path: Pat
         assert "source b: changed in sources.d/b.yaml:4 (enabled)" in daemon.wait_for("config_changed", "b")["message"]
         assert daemon.wait_for("config_reloaded")["message"] == "configuration reloaded: 1 source enabled"
         assert daemon.terminate() == 0
-    with running(place, "a") as daemon:
+    with running(place) as daemon:
         place.ask("reload")
         assert len([one for one in daemon.events if one["event"] == "config_reloaded"]) == 1
 

@@ -6,6 +6,7 @@ import io
 import multiprocessing
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -416,6 +417,14 @@ def test_a_forker_that_is_not_taken_over_ends_with_its_block(capfd: pytest.Captu
     with BegunForker() as begun:
         pass
     assert begun.process.returncode is not None
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_forker_whose_first_words_are_never_read_ends_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    with BegunForker() as begun:
+        select.select([begun.channel], [], [], 60)
+        begun.channel.close()
+        assert begun.process.wait(60) == 0
     assert capfd.readouterr() == ("", "")
 
 

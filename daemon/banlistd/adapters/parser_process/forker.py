@@ -58,8 +58,8 @@ def serve_forks(arguments: list[str]) -> None:
     gc.freeze()
     try:
         _serve(socket.socket(fileno=int(channel)), code, fork)
-    except BrokenPipeError:
-        os._exit(0)  # the daemon has closed its end, and waits for nothing
+    except ConnectionError:
+        os._exit(0)  # the daemon has closed its end, perhaps with a message unread (ECONNRESET), and waits for nothing
 
 
 def _fork_of_libc() -> Callable[[], int]:
