@@ -33,8 +33,10 @@ _NOT_CONFINED = 78
 _Found = tuple[int, list[str]]
 """TTL in seconds, addresses."""
 
-_FAULTS = (dns.exception.DNSException, OSError, ValueError, EOFError, NotImplementedError)
-"""No answer in time, none that is an answer, no server, none that is configured."""
+_FAULTS = (dns.exception.DNSException, OSError, ValueError, EOFError, RuntimeError)
+"""No answer in time, none that is an answer, no server, none that is configured, or one whose kind
+of address dnspython does not know (RuntimeError).
+"""
 
 
 class _NameServers:

@@ -22,9 +22,9 @@ def _make(arguments: argparse.Namespace) -> int:
     secret = b""
     if arguments.role == "hub":
         if arguments.token:
-            raise UsageError("the key of a hub is in no token: nobody is there to type its PIN", "leave --token out")
+            raise UsageError("the key of a hub is in no token: its daemon starts without a PIN", "leave --token out")
         if arguments.passphrase_file:
-            raise UsageError("the key of a hub has no passphrase: nobody is there to type it", "systemd-creds encrypts it")
+            raise UsageError("the key of a hub has no passphrase: its daemon starts without one", "systemd-creds encrypts it")
     else:
         refuse_on_hub(Path(arguments.config), f"a key for {arguments.role}")
         if arguments.token:
