@@ -41,7 +41,6 @@ ALLOWED = {
         "notifying/__main__",
         "adapters/parser_process/child",
         "adapters/notices/apprise_child",
-        "trust/publish",
     },  # programs
 }
 
