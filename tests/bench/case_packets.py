@@ -27,7 +27,7 @@ def packets(setting: Setting) -> Iterator[Row]:
     with ExitStack() as stack:
 
         def contender(name: str, what: str, receiver: NetworkNamespace, target: Target | None = None) -> Contender:
-            contains = "packets a second of CPU time: 60 octets, 65,536 clean addresses in turn, sending, rules and delivery"
+            contains = "packets a second of CPU time: 60 octets, 65,536 clean addresses in turn, rules and delivery"
             measure = partial(street_to(stack, receiver, quick=setting.quick).rate, clean)
             return Contender(name, f"{what}; {contains}", measure, target, unit="kpps")
 
@@ -93,7 +93,7 @@ def rules(setting: Setting) -> Iterator[Row]:
             for kind in kinds:
                 for count in (_FEW_FLOWS, FLOWS):
                     target = None if name == "no-rules" else beside(f"rules/no-rules-clean-{count}")
-                    contains = f"a packet of 60 octets, sending included, {count:,} {kind} addresses in turn"
+                    contains = f"a packet of 60 octets, {count:,} {kind} addresses in turn"
                     file = _sources_in(setting.folder, kind, count, sources[kind])
                     contenders.append(_cost(f"{name}-{kind}-{count}", f"{what}; {contains}", street, file, target))
         yield from take_turns("rules", contenders, setting)

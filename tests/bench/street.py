@@ -1,4 +1,4 @@
-"""A sender and a receiver with a pair of interfaces between them, the rules that are measured in the receiver's namespace."""
+"""A namespace with the rules that are measured, and the interface that receives the flood."""
 
 import socket
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ FLOWS = 65_536
 SECONDS = 0.5
 """Of processor time, for one sample."""
 
-_SENDER, _RECEIVER, _PORT = "10.9.0.2", "10.9.0.1", 9
+_GATEWAY, _RECEIVER, _PORT = "10.9.0.2", "10.9.0.1", 9
 _MAC = "02:00:00:00:00:01"
 _SEED = 77
 
@@ -29,38 +29,36 @@ _SEED = 77
 class Street:
     """The receiver's socket is full, so what passes the rules costs the same to the end."""
 
-    sender: NetworkNamespace
     receiver: NetworkNamespace
     cpu_seconds: float
 
     def rate(self, sources: Path) -> Sample:
-        """Thousands of packets a second of CPU time, sending included, as far as the receiver's IP layer has taken them in.
+        """Thousands of packets a second of CPU time, as far as the receiver's IP layer has taken them in.
 
         `sources`: the file with their source addresses, each `uint32`, in turn.
         """
         return Sample(1e-3 / self._seconds(sources))
 
     def cost(self, sources: Path) -> Sample:
-        """Nanoseconds of CPU time that a packet takes, sending included."""
+        """Nanoseconds of CPU time that a packet takes."""
         return Sample(1e9 * self._seconds(sources))
 
     def _seconds(self, sources: Path) -> float:
         before = self.receiver.run(_received)
-        told = program(self.sender, "flood", "out", _MAC, _RECEIVER, str(_PORT), str(self.cpu_seconds), sources)
+        told = program(self.receiver, "flood", "in", _MAC, _RECEIVER, str(_PORT), str(self.cpu_seconds), sources)
         arrived = (self.receiver.run(_received) - before) / told["sent"]
         return float(told["cpu"] / (arrived * told["timed"]))
 
 
 def street_to(stack: ExitStack, receiver: NetworkNamespace, *, quick: bool) -> Street:
-    sender = stack.enter_context(NetworkNamespace())
-    receiver.command("ip", "link", "add", "in", "address", _MAC, "type", "veth", "peer", "name", "out", "netns", sender.path)
-    for namespace, name, address in ((receiver, "in", _RECEIVER), (sender, "out", _SENDER)):
-        namespace.command("ip", "address", "add", f"{address}/24", "dev", name)
-        namespace.command("ip", "link", "set", name, "up")
+    receiver.command("ip", "link", "add", "in", "address", _MAC, "type", "veth", "peer", "name", "out")
+    receiver.command("ip", "address", "add", f"{_RECEIVER}/24", "dev", "in")
+    for end in ("in", "out"):
+        receiver.command("ip", "link", "set", end, "up")
     stack.enter_context(receiver.run(_full_socket))
     # Answers and the reverse of each source's route go nowhere.
-    receiver.command("ip", "route", "add", "default", "via", _SENDER)
-    return Street(sender, receiver, 0.05 if quick else SECONDS)
+    receiver.command("ip", "route", "add", "default", "via", _GATEWAY)
+    return Street(receiver, 0.05 if quick else SECONDS)
 
 
 def guarded(stack: ExitStack, paths: Sequence[Path], keys: Sequence[str] = ()) -> Application:

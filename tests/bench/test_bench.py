@@ -8,9 +8,11 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench import flood
+from bench.bpf import array, run_live
 from bench.cases import CASES
 from bench.heartbeats import common
 from bench.inputs import Inputs, random_hosts
@@ -19,8 +21,9 @@ from bench.parsing import read_and_merge
 from bench.plot import PANELS, plot, quantity
 from bench.rows import Row, at_least_times, at_most, at_most_times, beside, judge
 from bench.table import figure, summary, table
-from support.network_namespace import NetworkNamespace, skip_without_large_buffers
+from support.network_namespace import NetworkNamespace, in_network_namespace, skip_without_large_buffers
 
+MAC = "020000000001"
 TESTS = Path(__file__).resolve().parents[1]
 LIMIT = Row("1m/limit", "the kernel alone", "ms", [700.0, 500.0, 600.0])
 
@@ -168,18 +171,26 @@ def test_a_frame_of_the_flood_is_a_whole_packet_with_a_right_checksum() -> None:
         assert int.from_bytes(frame[26:30].tobytes(), "big") == source
 
 
-def test_one_call_of_the_flood_hands_over_all_frames() -> None:
-    made = flood.frames(bytes(6), "10.9.0.1", 9, random_hosts(5))
-    sender, receiver = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with sender, receiver:
-        assert flood.send(sender, flood.messages(made), 1) == 4
-        assert [receiver.recv(100) for _ in range(4)] == [frame.tobytes() for frame in made[1:]]
+@in_network_namespace
+def test_the_flood_brings_each_frame_in_its_turn() -> None:
+    made = flood.frames(bytes.fromhex(MAC), "10.9.0.1", 9, random_hosts(5))
+    subprocess.run(["ip", "link", "add", "in", "type", "veth", "peer", "name", "out"], check=True)
+    for end in ("in", "out"):
+        subprocess.run(["ip", "link", "set", end, "up"], check=True)
+    _skip_without_bpf()
+    program = flood.turning(made)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.ntohs(0x0800)) as receiver:
+        run_live(program, bytes(60), "in", 3)
+        run_live(program, made[0].tobytes(), "in", 4)
+        found = [receiver.recv(100) for _ in range(4)]
+    assert found == [made[number].tobytes() for number in (3, 4, 0, 1)]
 
 
 def test_quick_run_measures_prints_and_draws(tmp_path: Path) -> None:
     """Of the cases those that need no other program than nft."""
     if os.geteuid():
         pytest.skip("the benchmark needs root")
+    _skip_without_bpf()
     skip_without_large_buffers()
     with NetworkNamespace():
         pass  # there are namespaces here
@@ -197,3 +208,10 @@ def test_quick_run_measures_prints_and_draws(tmp_path: Path) -> None:
     assert rows["bogons6/banlistd"]["peak_rss_mb"] > 10
     assert "banlistd-100" in done.stdout
     assert "</svg>" in (tmp_path / "bench.svg").read_text()
+
+
+def _skip_without_bpf() -> None:
+    try:
+        os.close(array(np.zeros((1, 4), dtype=np.uint8)))
+    except PermissionError:
+        pytest.skip("bpf(2) needs root outside of any user namespace")
