@@ -36,8 +36,8 @@ from support.certificates import self_signed
 from support.fakes import FakeAnnouncer
 from support.fleet import Hub, Owners
 from support.fleet_repository import Repository
-from support.many_nodes.static_server import static_server
 from support.mosquitto import broker
+from support.nginx import nginx
 from support.reporters import FLEET, message_of, node, report, reported
 from system.fleet.ringing import ring
 
@@ -119,7 +119,7 @@ def _pulls(setting: Setting, contents: list[AddressSet]) -> Iterator[Row]:
     (folder / "root.json").write_bytes(repository.first_root)
     certificate = self_signed(folder, "mirror")
     change, nothing, took = list[Pulled](), list[Pulled](), list[float]()
-    with static_server(repository.folder, certificate) as url:
+    with nginx(repository.folder, certificate) as url:
         for _ in range(setting.runs):
             follower = _Node(Fleet(name=FLEET, root=folder / "root.json", urls=(url,), ca=Path(f"{certificate}.crt")))
             repository.publish({"drop": contents[0]})
@@ -149,7 +149,7 @@ def _bell(setting: Setting, contents: list[AddressSet]) -> Iterator[Row]:
         with ExitStack() as stack:
             inside = home.namespace.run
             mosquitto = inside(partial(stack.enter_context, broker(folder)))
-            url = inside(partial(stack.enter_context, static_server(repository.folder, certificate)))
+            url = inside(partial(stack.enter_context, nginx(repository.folder, certificate)))
             place.configure("id: drop, hub: drop, every: 1d")
             root = f"root: {folder}/root.json, urls: '{url}', ca: {certificate}.crt, spread: 0s"
             more = f"mqtt: {{broker: 'mqtt://127.0.0.1:{mosquitto.port}', id: node}}\nfleet: {{name: {FLEET}, {root}}}\n"

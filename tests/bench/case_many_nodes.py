@@ -12,8 +12,8 @@ from bench.setting import Setting
 from support.certificates import Authority
 from support.fleet_repository import Repository
 from support.many_nodes.crowd import Crowd, allow_many_files, crowd_of
-from support.many_nodes.static_server import static_server
 from support.mosquitto import Mosquitto, broker
+from support.nginx import nginx
 from system.fleet.many_machines import MANY, PATIENCE, many_machines, resident
 from system.fleet.ringing import ring
 from system.test_fleet_trust import NEW, OLD, content
@@ -105,7 +105,7 @@ def _light(setting: Setting) -> list[Row]:
     rate = (after.requests - before.requests) / took
     return [
         _row("light-change", f"{nodes}: from the bell until all have asked for all", "s", took, _SPREAD_OF_LIGHT + 2),
-        _row("light-requests", f"{nodes}: meanwhile, at a server in Python", "requests/s", rate),
+        _row("light-requests", f"{nodes}: meanwhile, at nginx", "requests/s", rate),
         _row("light-broker-memory", f"{nodes}: of the broker, at rest", "MB", memory, 300),
         _row("light-broker-peak", f"{nodes}: of the broker, after the bell", "MB", peak, 300),
         _row("light-back", f"{nodes}: from the start of a killed broker until all are connected", "s", back, 60),
@@ -144,12 +144,12 @@ def _light_crowd(setting: Setting, stack: ExitStack, name: str, size: int, sprea
         "require_certificate true",
     )
     mosquitto = stack.enter_context(broker(folder, *MANY, *(tls if is_secret else ())))
-    url = stack.enter_context(static_server(repository.folder, server))
+    url = stack.enter_context(nginx(repository.folder, server))
     order = {"port": mosquitto.port, "url": url, "ca": f"{authority.path}.crt", "spread": spread, "list": "drop"}
     if is_secret:
         order["certificate"] = authority.signed("node")
     empty = resident(mosquitto)
-    crowd = stack.enter_context(crowd_of(size, "light", **order))
+    crowd = stack.enter_context(crowd_of(size, "light", order))
     crowd.until_connected(PATIENCE)
     setting.say(f"{size:,} light nodes are connected")
     return _Light(mosquitto, crowd, repository, empty)

@@ -4,7 +4,6 @@ import asyncio
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from support.ports import reserved_port
+from support.ports import await_listener, reserved_port
 
 PATIENCE = 60.0
 
@@ -41,21 +40,7 @@ class Mosquitto:
         config = self.folder / "mosquitto.conf"
         config.write_text("\n".join([f"listener {self.port} 127.0.0.1", *self.lines, ""]))
         self.process = subprocess.Popen([program, "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + PATIENCE
-        while not self._answers():
-            assert time.monotonic() < end, "mosquitto does not listen"
-
-    def _answers(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
-        except OSError:
-            assert self.process is not None
-            try:
-                self.process.wait(0.01)
-            except subprocess.TimeoutExpired:
-                return False
-            raise AssertionError("mosquitto has ended") from None
-        return True
+        await_listener(self.process, self.port)
 
     def stop(self) -> None:
         if self.process is not None:

@@ -1,4 +1,4 @@
-"""Many nodes of a fleet in a process of their own, as a test sees them: it waits for what they say of themselves."""
+"""Many nodes of a fleet in processes of their own, as a test sees them: it waits for what they say of themselves."""
 
 import json
 import resource
@@ -6,9 +6,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,16 +33,18 @@ class Snapshot:
 
 
 class Crowd:
-    """`size`: how many nodes there are to be."""
+    """`size`: how many nodes there are to be, in all processes together."""
 
-    def __init__(self, size: int, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, size: int, processes: "Sequence[subprocess.Popen[str]]") -> None:
         self.size = size
-        self.process = process
+        self._processes = processes
+        self._parts = [Snapshot()] * len(processes)
         self._seen = [Snapshot()]
         self._ended = False
         self._news = threading.Condition()
-        self._reader = threading.Thread(target=self._read, name="crowd")
-        self._reader.start()
+        self._readers = [threading.Thread(target=self._read, args=(number,), name="crowd") for number in range(len(processes))]
+        for reader in self._readers:
+            reader.start()
 
     @property
     def now(self) -> Snapshot:
@@ -68,21 +72,41 @@ class Crowd:
         return self.until(lambda one: one.have.get(str(what)) == self.size, seconds)
 
     def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._reader.join()
-        if self.process.stdout:
-            self.process.stdout.close()
+        for process in self._processes:
+            process.kill()
+        for process, reader in zip(self._processes, self._readers, strict=True):
+            process.wait()
+            reader.join()
+            if process.stdout:
+                process.stdout.close()
 
-    def _read(self) -> None:
-        lines: IO[str] | Sequence[str] = self.process.stdout or ()
+    def _read(self, number: int) -> None:
+        lines: IO[str] | Sequence[str] = self._processes[number].stdout or ()
         for line in lines:
             with self._news:
-                self._seen.append(Snapshot(**json.loads(line)))
+                self._parts[number] = Snapshot(**json.loads(line))
+                self._seen.append(together(self._parts))
                 self._news.notify_all()
         with self._news:
             self._ended = True
             self._news.notify_all()
+
+
+def together(parts: Sequence[Snapshot]) -> Snapshot:
+    """The newest snapshots of several processes as one."""
+    have = Counter[str]()
+    for part in parts:
+        have.update(part.have)
+    return Snapshot(
+        max(part.at for part in parts),
+        sum(part.open for part in parts),
+        sum(part.connected for part in parts),
+        have,
+        sum(part.pulls for part in parts),
+        sum(part.requests for part in parts),
+        sum(part.octets for part in parts),
+        next((part.fault for part in parts if part.fault), ""),
+    )
 
 
 def allow_many_files() -> None:
@@ -92,12 +116,17 @@ def allow_many_files() -> None:
 
 
 @contextmanager
-def crowd_of(size: int, kind: str, **order: Any) -> Iterator[Crowd]:
-    """`kind`: the module beside this one that has such nodes; it gets `order`, and `size`."""
-    command = [sys.executable, "-m", f"support.many_nodes.{kind}", json.dumps({"size": size, **order}, default=str)]
-    tests = Path(__file__).resolve().parents[2]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tests)
-    crowd = Crowd(size, process)
+def crowd_of(size: int, kind: str, order: Mapping[str, Any], count: int = 1) -> Iterator[Crowd]:
+    """`kind`: the module beside this one that has such nodes. It gets `order`, `first` and `size`: the number of its first
+    node, and how many it has, in each of `count` processes.
+    """
+    tests, ends = Path(__file__).resolve().parents[2], [size * number // count for number in range(count + 1)]
+    processes = []
+    for first, end in pairwise(ends):
+        part = json.dumps({"first": first, "size": end - first, **order}, default=str)
+        command = [sys.executable, "-m", f"support.many_nodes.{kind}", part]
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tests))
+    crowd = Crowd(size, processes)
     try:
         yield crowd
     finally:

@@ -1,7 +1,7 @@
 """Very many light nodes: each has a connection to the broker, hears the bell, and asks a mirror for what a node asks for then,
 without proving it. They show what the broker and the mirror have to bear.
 
-Argument: JSON with `size`, `port` (of the broker), `url`, `ca`, `spread`, `list`, and for a broker with certificates
+Argument: JSON with `first`, `size`, `port` (of the broker), `url`, `ca`, `spread`, `list`, and for a broker with certificates
 `certificate` (with its key).
 """
 
@@ -150,14 +150,15 @@ class LightCrowd:
     def __init__(self, order: dict[str, Any]) -> None:
         self.port, self.spread, self._list = int(order["port"]), float(order["spread"]), order["list"]
         parts = urlsplit(order["url"])
-        self._host, self._mirror_port = parts.hostname, parts.port
+        self._host, self._mirror_port, self._path = parts.hostname, parts.port, parts.path
         self._tls = ssl.create_default_context(cafile=order["ca"])
         self.certificate: ssl.SSLContext | None = None
         if "certificate" in order:
             self.certificate = ssl.create_default_context(cafile=order["ca"])
             self.certificate.load_cert_chain(order["certificate"])
         self.turn = asyncio.Semaphore(_MOST_REQUESTS)
-        self.nodes = [LightNode(self, number) for number in range(order["size"])]
+        first = order["first"]
+        self.nodes = [LightNode(self, number) for number in range(first, first + order["size"])]
         self._tasks: set[asyncio.Task[None]] = set()
         self._opened = self._pulls = self._requests = self._octets = 0
         self.fault = ""
@@ -172,7 +173,7 @@ class LightCrowd:
         reader, writer = await asyncio.open_connection(self._host, self._mirror_port, ssl=self._tls)
 
         async def get(path: str) -> bytes:
-            writer.write(f"GET /{path} HTTP/1.1\r\nHost: mirror\r\nUser-Agent: banlistd/0\r\n\r\n".encode())
+            writer.write(f"GET {self._path}/{path} HTTP/1.1\r\nHost: mirror\r\nUser-Agent: banlistd/0\r\n\r\n".encode())
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
             body = await reader.readexactly(int(length.partition(b":")[2]))

@@ -1,7 +1,7 @@
 """Many nodes with the real code, each with a database of its own: connection, bell, pull, guards, import, and a firewall in
 memory. Only the loops of the service do not run, so that a poll is caused by the bell alone.
 
-Argument: JSON with `size`, `config` (the folder with the configuration of all of them), `folder` and `programs`.
+Argument: JSON with `first` and `size`, `config` (the folder with the configuration of all of them), `folder` and `programs`.
 """
 
 import asyncio
@@ -153,7 +153,7 @@ def _places(order: dict[str, Any], name: str) -> Paths:
 
 
 async def _run(order: dict[str, Any]) -> None:
-    first = _places(order, "first")
+    first = _places(order, f"before-{order['first']}")
     async with open_database(first.database):
         pass
     config, clock = load_config(first), SystemClock()
@@ -164,8 +164,9 @@ async def _run(order: dict[str, Any]) -> None:
     async with AsyncExitStack() as stack:
         stack.enter_context(patch.object(pulling, "_answer", programs.answer))
         said = asyncio.ensure_future(_say(nodes, shared))
+        numbers = range(order["first"], order["first"] + order["size"])
         for start in range(0, order["size"], _AT_ONCE):
-            names = [f"node-{number}" for number in range(start, min(order["size"], start + _AT_ONCE))]
+            names = [f"node-{number}" for number in numbers[start : start + _AT_ONCE]]
             configs = [replace(config, mqtt=replace(config.mqtt, id=name)) for name in names]
             places = [_places(order, name) for name in names]
             for place in places:

@@ -1,5 +1,5 @@
-"""A hub, two machines that report, and many nodes: real daemons, and the real code of nodes in one process, over a real broker
-and a static HTTPS server. A test judges counts of what comes back, and the benchmark prints the times.
+"""A hub, two machines that report, and many nodes: real daemons, and the real code of nodes in few processes, over a real
+broker and nginx. A test judges counts of what comes back, and the benchmark prints the times.
 """
 
 import json
@@ -14,8 +14,8 @@ from pathlib import Path
 from support.certificates import self_signed
 from support.fleet import Hub, Owners
 from support.many_nodes.crowd import Crowd, Snapshot, allow_many_files, crowd_of
-from support.many_nodes.static_server import static_server
 from support.mosquitto import Mosquitto, broker
+from support.nginx import nginx
 from support.reporters import FLEET
 from system.daemon_process import Daemon, Installation, running
 from system.fleet.reporting import admit, ban, key_file, settings, with_credentials
@@ -24,7 +24,9 @@ ENTRIES = 10_000
 MANY = ("allow_anonymous true", "max_connections -1")
 """Lines of a broker's configuration."""
 
-_PROGRAMS = 3
+_PROCESSES, _PROGRAMS = 2, 2
+"""With nodes, and beside each of these, that pull."""
+
 PATIENCE = 300.0
 """Seconds; it ends what would wait for ever."""
 
@@ -64,7 +66,7 @@ class ManyMachines:
         keys.promote()
         public = self.hub.state / "fleet" / "public"
         certificate = self_signed(folder, "mirror")
-        url = stack.enter_context(static_server(public, certificate))
+        url = stack.enter_context(nginx(public, certificate))
         root = owners.folder.path / "1.root.json"
         self._lists = f"root: {root}, urls: '{url}', ca: {certificate}.crt, spread: {spread}s"
         self.hub_daemon = self._started(self.hub, "drop")
@@ -72,7 +74,7 @@ class ManyMachines:
         self.reporters = [self._reporter(name, site) for name, site in (("web-1", "oslo"), ("web-2", "bergen"))]
         self.is_light = is_light
         order = {"port": self.mosquitto.port, "url": url, "ca": f"{certificate}.crt", "spread": spread, "list": "reports"}
-        self.crowd = stack.enter_context(crowd_of(size, "light", **order)) if is_light else self._crowd(size)
+        self.crowd = stack.enter_context(crowd_of(size, "light", order)) if is_light else self._crowd(size)
         self.bans = ENTRIES
 
     @property
@@ -157,7 +159,7 @@ class ManyMachines:
         settings(place, self.mosquitto, "node", sources, f"fleet: {{name: {FLEET}, {self._lists}}}")
         databases = self._stack.enter_context(_in_memory())
         order = {"config": place.config, "folder": databases, "programs": _PROGRAMS}
-        return self._stack.enter_context(crowd_of(size, "real", **order))
+        return self._stack.enter_context(crowd_of(size, "real", order, _PROCESSES))
 
 
 @contextmanager

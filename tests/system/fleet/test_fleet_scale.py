@@ -7,9 +7,9 @@ import pytest
 from support.certificates import self_signed
 from support.fleet_repository import Repository
 from support.many_nodes.crowd import allow_many_files, crowd_of
-from support.many_nodes.static_server import static_server
 from support.mosquitto import broker
 from support.network_namespace import in_network_namespace
+from support.nginx import nginx
 from system.fleet.many_machines import MANY, PATIENCE, many_machines
 from system.fleet.ringing import ring
 from system.test_fleet_trust import NEW, OLD, content
@@ -48,7 +48,7 @@ def test_very_many_light_nodes_are_rung_and_come_back_to_a_broker_that_was_kille
     repository = Repository(tmp_path / "repository")
     repository.publish({"drop": content(OLD)})
     certificate = self_signed(tmp_path, "mirror")
-    with broker(tmp_path, *MANY) as mosquitto, static_server(repository.folder, certificate) as url:
+    with broker(tmp_path, *MANY) as mosquitto, nginx(repository.folder, certificate) as url:
         order = {
             "port": mosquitto.port,
             "url": url,
@@ -56,7 +56,7 @@ def test_very_many_light_nodes_are_rung_and_come_back_to_a_broker_that_was_kille
             "spread": 30 if is_large else 0.5,
             "list": "drop",
         }
-        with crowd_of(10_000 if is_large else 300, "light", **order) as crowd:
+        with crowd_of(10_000 if is_large else 300, "light", order) as crowd:
             crowd.until_connected(PATIENCE)
             ring(mosquitto, repository.folder)
             before = crowd.until_all_have(repository.timestamp.signed.version, PATIENCE)
