@@ -4,11 +4,14 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import aiosqlite
 import pytest
 
 from banlistd.adapters.storage.database import Database, open_database
+from banlistd.adapters.storage.works import WorkQueue
 from banlistd.errors import LedgerError
 
 INSERT = "INSERT INTO sources VALUES (?, ?)"
@@ -117,3 +120,57 @@ def test_reads_that_wait_share_a_turn_and_have_each_its_own_result(tmp_path: Pat
         assert turns == 1
 
     assert life(tmp_path, use) == []
+
+
+def test_a_turn_costs_the_event_loop_few_callbacks(tmp_path: Path) -> None:
+    """With a task for the queue, one for the work, and a shield there were twice as many."""
+
+    async def use(database: Database) -> None:
+        loop, callbacks = asyncio.get_running_loop(), 0
+        call_soon = loop.call_soon
+
+        def counted(*args: Any, **kwargs: Any) -> asyncio.Handle:
+            nonlocal callbacks
+            callbacks += 1
+            return call_soon(*args, **kwargs)
+
+        with patch.object(loop, "call_soon", counted):
+            await database.run("SELECT 1")
+        assert callbacks <= 4
+
+    assert life(tmp_path, use) == []
+
+
+def test_who_is_cancelled_while_a_work_is_carried_out_hears_of_it_once_it_has_ended(tmp_path: Path) -> None:
+    async def use(database: Database) -> None:
+        first, go_on = await held(database)
+        waiting = inserting(database, "a", 1)
+        await asyncio.sleep(0)
+        for task in (first, waiting):
+            for _ in range(2):
+                task.cancel()
+                await asyncio.sleep(0)
+            assert not task.done()
+        go_on.set()
+        await asyncio.wait([first, waiting])
+        assert first.cancelled()
+        assert waiting.cancelled()
+
+    assert life(tmp_path, use) == ["a"]
+
+
+def test_the_end_of_the_event_loop_ends_those_who_wait(tmp_path: Path) -> None:
+    waits: list[asyncio.Task[None]] = []
+
+    async def run() -> None:
+        async def never(_: object) -> None:
+            await asyncio.Event().wait()
+
+        queue = WorkQueue(never)
+        waits.extend(asyncio.ensure_future(queue.do(never)) for _ in range(3))
+        await asyncio.sleep(0)
+        waits.extend(asyncio.ensure_future(queue.do(never)) for _ in range(3))
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert all(wait.cancelled() for wait in waits)

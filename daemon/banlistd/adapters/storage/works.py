@@ -27,7 +27,21 @@ _AT_ONCE = 1 << 20
 _TOGETHER = 32
 """Works in one transaction or turn, so that others wait some milliseconds at most."""
 
-_Waiting = tuple[Work[Any], asyncio.Future[Any]]
+
+class _Ending(asyncio.Future[_T]):
+    """Ends when its work does. A task that is cancelled while it waits has the cancellation then, and not before.
+
+    `asyncio.shield` does the same with a future and two turns of the event loop more.
+    """
+
+    def cancel(self, msg: Any = None) -> bool:
+        return False
+
+    def give_up(self) -> None:
+        super().cancel()
+
+
+_Waiting = tuple[Work[Any], _Ending[Any]]
 
 
 class WorkQueue:
@@ -36,56 +50,50 @@ class WorkQueue:
     def __init__(self, carry_out: Callable[[Work[Any]], Awaitable[Any]]) -> None:
         self._carry_out = carry_out
         self._waiting: list[_Waiting] = []
-        self._worker: asyncio.Task[None] | None = None
+        self._alone: list[_Waiting] = []
+        self._group: list[_Waiting] = []
+        self._turn: asyncio.Task[list[Any]] | None = None
 
     async def do(self, work: Work[_T]) -> _T:
         """The result of `work`, once it has ended, alone or with others. An error of one does not concern the others.
 
         A work that was submitted is carried out, even if the caller is cancelled meanwhile; the cancellation is passed on then.
         """
-        future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
+        future: _Ending[_T] = _Ending()
         self._waiting.append((work, future))
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.ensure_future(self._work())
-        return await to_the_end(future)
+        if self._turn is None:
+            self._begin()
+        return await future
 
-    async def _work(self) -> None:
-        group: Sequence[_Waiting] = ()
-        try:
-            while self._waiting:
-                group, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
-                if not await self._succeed_together(group):
-                    for work, future in group:
-                        _pass_on(await self._ended(work), future)
-        finally:
-            # After a cancellation only: the event loop ends.
-            for _, future in (*group, *self._waiting):
-                future.cancel()
+    def _begin(self) -> None:
+        self._turn = asyncio.ensure_future(self._results())
+        self._turn.add_done_callback(self._end)
 
-    async def _succeed_together(self, group: Sequence[_Waiting]) -> bool:
-        if len(group) == 1:
-            return False
-        together = await self._ended(partial(_all_of, [work for work, _ in group]))
-        if together.cancelled() or together.exception() is not None:
-            return False
-        for (_, future), result in zip(group, together.result(), strict=True):
-            future.set_result(result)
-        return True
+    async def _results(self) -> list[Any]:
+        """Those of the next works, which have a turn together."""
+        # Only now: what was submitted in the same turn of the event loop shares it.
+        waiting, most = (self._alone, 1) if self._alone else (self._waiting, _TOGETHER)
+        self._group = waiting[:most]
+        del waiting[:most]
+        works = [work for work, _ in self._group]
+        return [await self._carry_out(works[0])] if len(works) == 1 else await self._carry_out(partial(_all_of, works))
 
-    async def _ended(self, work: Work[Any]) -> asyncio.Future[Any]:
-        """A work that has ended, with its result or its error."""
-        task = asyncio.ensure_future(self._carry_out(work))
-        await asyncio.wait([task])
-        return task
-
-
-def _pass_on(ended: asyncio.Future[Any], future: asyncio.Future[Any]) -> None:
-    if ended.cancelled():
-        future.cancel()
-    elif error := ended.exception():
-        future.set_exception(error)
-    else:
-        future.set_result(ended.result())
+    def _end(self, turn: asyncio.Task[list[Any]]) -> None:
+        group, self._group, self._turn = self._group, [], None
+        if turn.cancelled():  # the event loop ends
+            group += self._alone + self._waiting
+            self._alone, self._waiting = [], []
+            for _, future in group:
+                future.give_up()
+        elif (error := turn.exception()) is None:
+            for (_, future), result in zip(group, turn.result(), strict=True):
+                future.set_result(result)
+        elif len(group) == 1:
+            group[0][1].set_exception(error)
+        else:
+            self._alone = group
+        if self._alone or self._waiting:
+            self._begin()
 
 
 async def _all_of(works: Sequence[Work[Any]], connection: aiosqlite.Connection) -> list[Any]:
