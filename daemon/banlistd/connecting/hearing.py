@@ -173,11 +173,12 @@ def _name(fleet: Fleet | None) -> str:
 def _bell(application: Application) -> "Bell | None":
     if application.fleet() is None:
         return None
-    from banlistd.services.fleet.bell import Bell  # noqa: PLC0415 - only here: most hosts are in no fleet
+    from banlistd.core.fleet.trust import FleetState  # noqa: PLC0415 - only here: most hosts are in no fleet
+    from banlistd.services.fleet.bell import Bell  # noqa: PLC0415 - as above
 
-    async def known() -> int:
+    async def known() -> FleetState:
         lists = application.fleet()
-        return (await lists.state()).timestamp_version if lists else 0
+        return await lists.state() if lists else FleetState()
 
     async def poll() -> None:
         ids = [source.id for source in application.service.config.sources if source.hub and source.enabled]

@@ -5,9 +5,10 @@ import json
 
 import pytest
 
+from banlistd.core.fleet.trust import FleetState
 from banlistd.core.mqtt.bell import LARGEST_BELL, rung_version
 from banlistd.errors import LedgerError
-from banlistd.services.fleet.bell import BELL_REST, Bell
+from banlistd.services.fleet.bell import BELL_REST, LOOK_AGAIN, Bell
 from support.virtual_time import run_in_virtual_time
 
 
@@ -44,23 +45,24 @@ class Node:
     """`known`: what it has verified. A poll finds `newest`."""
 
     def __init__(self, known: int, newest: int, jitter: float = 5.0) -> None:
-        self.known, self.newest = known, newest
+        self.known, self.newest, self.floor = known, newest, 1.0
         self.polled_at: list[float] = []
         self.bell = Bell(self.version, self.poll, lambda: jitter, self.now)
-        self.fails = False
+        self.fails, self.answers = False, True
 
     @staticmethod
     def now() -> float:
         return asyncio.get_running_loop().time()
 
-    async def version(self) -> int:
+    async def version(self) -> FleetState:
         if self.fails:
             raise LedgerError("disk full")
-        return self.known
+        return FleetState(timestamp_version=self.known, floor=self.floor)
 
     async def poll(self) -> None:
         self.polled_at.append(self.now())
-        self.known = self.newest
+        if self.answers:
+            self.known, self.floor = self.newest, self.floor + 1
 
 
 def test_a_new_version_is_polled_after_a_random_time_and_once() -> None:
@@ -82,6 +84,52 @@ def test_a_version_that_is_known_is_not_polled() -> None:
         node.bell.ring(timestamp(2))
         await asyncio.sleep(100)
         assert not node.polled_at
+
+    run_in_virtual_time(body())
+
+
+def test_a_mirror_that_is_behind_is_asked_again_until_it_has_the_version() -> None:
+    async def body() -> None:
+        node, began = Node(1, 1), Node.now()
+        node.bell.ring(timestamp(2))
+        await asyncio.sleep(20)
+        node.newest = 2
+        await asyncio.sleep(1000)
+        assert [at - began for at in node.polled_at] == [5.0, 15.0, 35.0]
+
+    run_in_virtual_time(body())
+
+
+def test_a_version_that_no_mirror_ever_has_is_looked_for_some_times() -> None:
+    async def body() -> None:
+        node = Node(1, 1)
+        node.bell.ring(timestamp(2))
+        await asyncio.sleep(1000)
+        assert len(node.polled_at) == 1 + len(LOOK_AGAIN)
+
+    run_in_virtual_time(body())
+
+
+def test_a_mirror_that_does_not_answer_is_left_to_the_polls_of_the_lists() -> None:
+    async def body() -> None:
+        node = Node(1, 2)
+        node.answers = False
+        node.bell.ring(timestamp(2))
+        await asyncio.sleep(1000)
+        assert len(node.polled_at) == 1
+
+    run_in_virtual_time(body())
+
+
+def test_a_bell_ends_the_pause_before_the_next_look() -> None:
+    async def body() -> None:
+        node, began = Node(1, 1), Node.now()
+        node.bell.ring(timestamp(2))
+        await asyncio.sleep(80)  # 75 was the last look; the next one is at 155
+        node.newest = 3
+        node.bell.ring(timestamp(3))
+        await asyncio.sleep(1000)
+        assert [at - began for at in node.polled_at][-2:] == [75.0, 85.0]
 
     run_in_virtual_time(body())
 
@@ -124,7 +172,7 @@ def test_a_poll_that_waits_ends_with_the_connection() -> None:
 
 def test_a_fault_leaves_the_bell_in_order() -> None:
     async def body() -> None:
-        node = Node(1, 2)
+        node = Node(1, 3)
         node.fails = True
         node.bell.ring(timestamp(2))
         await asyncio.sleep(100)
