@@ -1,15 +1,18 @@
 """Lists that a guard refused, from the poll to the approval: real ledger and quarantine, real parsers, real accidents."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from banlistd.core.config.model import Config
+from banlistd.core.config.model import Config, Source
 from banlistd.core.config.sections.guards import Guards
+from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
 from banlistd.events import Event, EventName
-from banlistd.model import Outcome, OutcomeKind, SourceId, Validators
+from banlistd.model import NotModified, Outcome, OutcomeKind, SourceId, Validators
+from banlistd.ports import OnBody
 from support.data import needs_data, real_list
 from support.fakes import FakeFetcher
 from support.sources import config_of, source
@@ -348,3 +351,40 @@ def test_the_real_churn_of_a_list_passes(tmp_path: Path, name: str) -> None:
             assert not outcome.error
 
     run(environment_on(tmp_path), config_with(), life)
+
+
+class Waiting(FakeFetcher):
+    """As that of a fleet's lists whose versions wait ten minutes."""
+
+    async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
+        found = await super().fetch(source, validators, on_body)
+        assert isinstance(found, Download)
+        return replace(found, parsed=replace(found.parsed, held_for=600), ttl=600)
+
+
+def test_a_version_that_waits_is_asked_for_again_once_its_time_is_over(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        outcome = await poll(world)
+        assert (outcome.kind, outcome.delay) == (OutcomeKind.REFUSED, 600)
+        assert (await world.ledger.poll(FEED)).due_at == world.clock.now() + 600
+
+    run(Environment(tmp_path, fetcher=Waiting({FEED: hosts(100)})), config_with(every=HOUR), life)
+
+
+def test_each_version_that_waits_has_a_time_of_its_own(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await poll(world)
+        began = world.clock.now()
+        await poll(world, later=60)
+        found = await world.quarantine.quarantined(FEED)
+        assert found is not None
+        assert found.first_seen == began
+        assert await world.quarantine.refused_since("hold", FEED, found.content_hash) == began
+        await poll(world, hosts(101), later=60)
+        assert await world.quarantine.refused_since("hold", FEED, found.content_hash) is None
+        other = await world.quarantine.quarantined(FEED)
+        assert other is not None
+        assert (other.first_seen, other.refusals) == (began + 120, 1)
+        assert await world.quarantine.refused_since("wide", FEED, other.content_hash) is None
+
+    run(Environment(tmp_path, fetcher=Waiting({FEED: hosts(100)})), config_with(every=HOUR), life)

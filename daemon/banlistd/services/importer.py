@@ -14,6 +14,7 @@ from banlistd.core.feeds.critical import CriticalReference
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.extent import share_in_words
 from banlistd.core.feeds.found_list import FoundList, findings_of
+from banlistd.core.feeds.guards import HOLD
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
 from banlistd.core.feeds.versions.version import HistoryBounds
@@ -113,7 +114,8 @@ class Importer:
             if not await self._has_settled(source, quarantined, found.reading, refusal):
                 stays = "the last good content stays" if found.before else "nothing of it is banned"
                 error = RefusedError(f"{refusal.guard}: {refusal.reason}", stays)
-                return await self._record_failure(source.id, error, refusal.guard), None
+                outcome = await self._record_failure(source.id, error, refusal.guard)
+                return dataclasses.replace(outcome, ttl=found.ttl if refusal.guard == HOLD else None), None
             in_spite = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
             found = dataclasses.replace(found, in_spite=in_spite)
         found = await with_ends(self._ends, source, found, self._enforcer.content(source.id), self._clock.now())

@@ -94,6 +94,8 @@ class PollRecord:
         # A list that a guard refused will hardly be better in a minute; a download that failed may be.
         tries = failures if outcome.kind is OutcomeKind.FAILED else 0
         delay = self._delay(source, tries, now - since if since is not None else 0.0, retry_after, outcome.ttl)
+        if outcome.kind is OutcomeKind.REFUSED and outcome.ttl is not None:
+            delay = min(delay, max(outcome.ttl, self._rest(source)))
         with suppress(LedgerError):
             poll = Poll(
                 source.id,

@@ -1,12 +1,15 @@
 """The lists of a fleet, as the configuration in force has them: without a fleet, nothing of it is imported."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from banlistd.adapters.storage.database import Database
+from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.core.config.model import Source
 from banlistd.core.config.service.fleet import Fleet
+from banlistd.core.feeds.guards import HOLD
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
 from banlistd.model import NotModified, Validators
@@ -91,7 +94,8 @@ class FleetInForce:
         from banlistd.services.fleet.fleet_lists import FleetLists  # noqa: PLC0415 - as above
 
         programs, log = MirrorPrograms(self._places.scratch, version("banlistd"), self._clock), TrustTable(self._database)
-        return FleetLists(fleet, programs, log, self._content_of, self._announcer, self._clock, self._others)
+        waits_since = partial(QuarantineTable(self._database).refused_since, HOLD)
+        return FleetLists(fleet, programs, log, self._content_of, self._announcer, self._clock, self._others, waits_since)
 
     def _made_roll_out(self) -> "RollOut":
         from banlistd.adapters.storage.fleet.roll_out_table import RollOutTable  # noqa: PLC0415 - as above

@@ -17,7 +17,7 @@ from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.fleet.trust import FleetState, KnownTrust, MirrorFault, MirrorRefusal, Pulled, SignedList, WantedList
 from banlistd.errors import ExpiredTrustError, FetchError, LedgerError, MissingError, TrustError
 from banlistd.events import EventName
-from banlistd.model import NotModified, SourceId, Validators
+from banlistd.model import ContentHash, NotModified, SourceId, Validators
 from banlistd.services.fleet.fleet_lists import FleetLists
 from support.fakes import FakeAnnouncer, FakeClock, FakeFetcher
 
@@ -111,12 +111,16 @@ class World:
     announcer: FakeAnnouncer = field(default_factory=FakeAnnouncer)
     clock: FakeClock = field(default_factory=FakeClock)
     in_force: dict[SourceId, AddressSet] = field(default_factory=dict)
+    waiting: dict[tuple[SourceId, str], float] = field(default_factory=dict)
     bodies: int = 0
 
     def lists(self, hold: float = 0.0) -> FleetLists:
         others = FakeFetcher({FEED.id: b"192.0.2.0/24\n"})
         fleet = replace(FLEET, hold=hold)
-        return FleetLists(fleet, self.mirrors, self.log, self.content, self.announcer, self.clock, others)
+        return FleetLists(fleet, self.mirrors, self.log, self.content, self.announcer, self.clock, others, self.waits_since)
+
+    async def waits_since(self, source_id: SourceId, content_hash: ContentHash) -> float | None:
+        return self.waiting.get((source_id, content_hash))
 
     def content(self, source_id: SourceId) -> Content | None:
         addresses = self.in_force.get(source_id)
@@ -358,6 +362,28 @@ def test_a_new_version_is_held_until_its_time_is_over_and_nothing_newer_is_fetch
         assert len(world.mirrors.pulls) == 3
 
     world = World()
+    asyncio.run(polls())
+
+
+@pytest.mark.parametrize(("away", "left"), [(100, 500), (-100, 600), (600, 0), (6000, 0)])
+def test_the_time_of_a_version_goes_on_after_a_restart(away: int, left: int) -> None:
+    async def polls() -> None:
+        found = await world.taken(world.lists(hold=600.0))
+        assert (found.parsed.held_for, found.ttl, found.parsed.addresses) == (left, left or None, B)
+        assert [one.compares for pull in world.mirrors.pulls for one in pull] == [False, *([] if left else [True])]
+
+    world = World(Mirrors({"drop": B}), in_force={DROP.id: A})
+    world.waiting[DROP.id, B.content_hash()] = world.clock.now() - away
+    asyncio.run(polls())
+
+
+def test_what_waited_before_a_restart_says_nothing_of_a_newer_version() -> None:
+    async def polls() -> None:
+        found = await world.taken(world.lists(hold=600.0))
+        assert (found.parsed.held_for, found.parsed.addresses) == (600, C)
+
+    world = World(Mirrors({"drop": C}), in_force={DROP.id: A})
+    world.waiting[DROP.id, B.content_hash()] = world.clock.now() - 6000
     asyncio.run(polls())
 
 

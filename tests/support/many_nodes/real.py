@@ -22,6 +22,7 @@ from banlistd.adapters.firewalls.memory import MemoryFirewall
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.fleet.trust_rows import TrustTable
 from banlistd.adapters.storage.orders.orders_seen import SeenOrderTable
+from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.adapters.storage.reports.stores import ReportTables
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.application import Application
@@ -31,6 +32,7 @@ from banlistd.control.parts import answered_by
 from banlistd.core.config.model import Config
 from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.feeds.content import Content
+from banlistd.core.feeds.guards import HOLD
 from banlistd.core.fleet.trust import KnownTrust, Pulled, WantedList
 from banlistd.events import Event, EventName
 from banlistd.model import SourceId
@@ -116,7 +118,8 @@ async def _opened(stack: AsyncExitStack, config: Config, places: Paths, shared: 
     def content(source_id: SourceId) -> Content | None:
         return enforcers[0].content(source_id)
 
-    lists = FleetLists(config.fleet, shared.signed, trust, content, shared.faults, clock, others)
+    waits_since = partial(QuarantineTable(database).refused_since, HOLD)
+    lists = FleetLists(config.fleet, shared.signed, trust, content, shared.faults, clock, others, waits_since)
     environment.fetcher = cast("FakeFetcher", lists)
     world = await assemble(environment, config, database, firewall=firewall)
     enforcers.append(world.enforcer)

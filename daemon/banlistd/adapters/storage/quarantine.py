@@ -93,6 +93,14 @@ class QuarantineTable:
     async def quarantined(self, source_id: SourceId) -> Quarantined | None:
         return quarantined_of(await self._database.run(QUARANTINED_OF, (source_id,)))
 
+    async def refused_since(self, guard: str, source_id: SourceId, content_hash: ContentHash) -> float | None:
+        """Since when a guard has refused this content; None where it has not. Raises LedgerError."""
+        rows = await self._database.run(
+            "SELECT first_seen FROM quarantine WHERE guard = ? AND source_id = ? AND content_hash = ?",
+            (guard, source_id, content_hash),
+        )
+        return rows[0][0] if rows else None
+
     async def hold_back(self, content: Quarantined) -> None:
         parameters = {
             "source_id": content.source_id,

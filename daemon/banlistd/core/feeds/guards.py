@@ -14,6 +14,7 @@ from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.core.printing import counted
 from banlistd.model import Action, Family, Refusal
 
+HOLD = "hold"
 SHRUNK = "shrunk"
 TURNOVER = "turnover"
 
@@ -218,7 +219,7 @@ GUARDS: Mapping[str, Guard] = {
     "grown": _grown,
     SHRUNK: _shrunk,
     TURNOVER: _turnover,
-    "hold": _held,
+    HOLD: _held,
 }
 
 

@@ -9,7 +9,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.feeds.evaluate import Reading
 from banlistd.core.feeds.extent import AcceptedSizes, Extent, NeverBanned
-from banlistd.core.feeds.guards import NO_LIST, SETTLING
+from banlistd.core.feeds.guards import HOLD, NO_LIST, SETTLING
 from banlistd.core.feeds.judgement import Judgement
 from banlistd.core.feeds.samples import Sample, draw
 from banlistd.model import ContentHash, ImportRun, Poll, Refusal, SourceId
@@ -102,7 +102,9 @@ def held_back(previous: Quarantined | None, reading: Reading, refusal: Refusal, 
     """The quarantine after a refusal; `previous` was in it before. It encodes the content: for a worker thread."""
     entries = len(reading.addresses)
     first, refusals, stood = now, 1, 0.0
-    if previous is not None and previous.guard == refusal.guard and _are_alike(previous.entries, entries):
+    # Each version has a time of its own to wait.
+    is_other = refusal.guard == HOLD and previous is not None and previous.content_hash != reading.content_hash
+    if previous is not None and previous.guard == refusal.guard and _are_alike(previous.entries, entries) and not is_other:
         # The clock may jump by years: from one poll to the next at most two intervals count, and never less than nothing.
         step = min(max(now - previous.last_seen, 0.0), 2 * source.every)
         first, refusals, stood = previous.first_seen, previous.refusals + 1, previous.stood + step

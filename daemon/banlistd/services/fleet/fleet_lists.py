@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -16,11 +16,14 @@ from banlistd.core.fleet.trust import FleetState, KnownTrust, MirrorFault, Mirro
 from banlistd.core.printing import quoted
 from banlistd.errors import ExpiredTrustError, FetchError, LedgerError, MissingError, TrustError
 from banlistd.events import Event, EventName
-from banlistd.model import NotModified, SourceId, Validators
+from banlistd.model import ContentHash, NotModified, SourceId, Validators
 from banlistd.ports import Announcer, Clock, Fetcher, OnBody
 from banlistd.ports.fleet import SignedLists, TrustLog
 
 ContentInForce = Callable[[SourceId], Content | None]
+
+WaitsSince = Callable[[SourceId, ContentHash], Awaitable[float | None]]
+"""Since when this content of a source is known to wait, by the wall clock; None: it does not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +53,8 @@ class FleetLists:
 
     Metadata that was verified is stored at once, also where the list is then refused: it is never gone back to.
 
-    Until the time of a version is over nothing newer is fetched, so that frequent news delay nothing. Then the fleet is asked
+    Until the time of a version is over nothing newer is fetched, so that frequent news delay nothing. A version that waited
+    when the daemon ended, and is still the newest, goes on with its time. Then the fleet is asked
     first: the version is taken where it is the newest, or has newer ones under the same root, of which the newest waits next.
     It is dropped where the root has changed meanwhile, or where the fleet has withdrawn it, or has gone back to the content in
     force.
@@ -65,6 +69,7 @@ class FleetLists:
         announcer: Announcer,
         clock: Clock,
         others: Fetcher,
+        waits_since: WaitsSince,
     ) -> None:
         self.fleet = fleet
         self._signed = signed
@@ -73,6 +78,7 @@ class FleetLists:
         self._announcer = announcer
         self._clock = clock
         self._others = others
+        self._waits_since = waits_since
         self._turn = asyncio.Lock()
         self._asked: list[_Asked] = []
         self._unsaved = KnownTrust()
@@ -119,6 +125,13 @@ class FleetLists:
         held = self._held.get(key)
         if held is not None and (left := held.since + self.fleet.hold - self._clock.monotonic()) > 0:
             return _waiting(held.download, left)
+        return await self._newest(source, validators, on_body, content, held)
+
+    async def _newest(
+        self, source: Source, validators: Validators, on_body: OnBody, content: Content | None, held: _Held | None
+    ) -> Download | NotModified:
+        """Ask the mirrors. `held`: a version whose time is over."""
+        key = (source.id, source.hub)
         base = content if content is not None and not content.adopted else None
         wanted = WantedList(
             source.hub,
@@ -143,10 +156,21 @@ class FleetLists:
         download = Download(ParsedList(addresses, found.entries), new, found.octets)
         if not self.fleet.hold or base is None or found.content_hash == base.content_hash:
             return download
-        self._held[key] = _Held(download, found.content_hash, found.seq, self._root_version, self._clock.monotonic())
+        waited = 0.0 if held else await self._waited(source.id, found.content_hash)
+        since = self._clock.monotonic() - waited
+        self._held[key] = _Held(download, found.content_hash, found.seq, self._root_version, since)
+        if waited >= self.fleet.hold:
+            return await self.fetch(source, validators, on_body)  # as for every version whose time is over
         counts = held is not None and held.content_hash[:DIGITS] not in found.withdrawn
         is_behind = held is not None and held.root_version == self._root_version and held.seq < found.seq
-        return held.download if held is not None and is_behind and counts else _waiting(download, self.fleet.hold)
+        return held.download if held is not None and is_behind and counts else _waiting(download, self.fleet.hold - waited)
+
+    async def _waited(self, source_id: SourceId, content_hash: ContentHash) -> float:
+        """Seconds for which an earlier process has kept this content waiting, as the wall clock says."""
+        with suppress(LedgerError):
+            since = await self._waits_since(source_id, content_hash)
+            return max(self._clock.now() - since, 0.0) if since is not None else 0.0
+        return 0.0
 
     async def add_root(self, root: bytes) -> Pulled:
         """Take a root that an administrator brings. Raises TrustError and LedgerError."""
@@ -249,8 +273,9 @@ class FleetLists:
 
 
 def _waiting(download: Download, seconds: float) -> Download:
-    """It is refused until then."""
-    return replace(download, parsed=replace(download.parsed, held_for=math.ceil(seconds)))
+    """It is refused until then, and asked for again at that moment."""
+    left = math.ceil(seconds)
+    return replace(download, parsed=replace(download.parsed, held_for=left), ttl=left)
 
 
 def _fail(future: "asyncio.Future[SignedList]", fault: FetchError) -> None:
