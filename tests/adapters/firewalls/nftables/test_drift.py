@@ -112,6 +112,14 @@ FOREIGN_CHANGES = {
     + "delete map inet banlistd watching",
     "what is asked was exchanged": "flush chain inet banlistd asked; add rule inet banlistd asked accept; "
     "add rule inet banlistd asked accept",
+    "a counter is gone": "flush chain inet banlistd from-alpha; delete counter inet banlistd from-alpha",
+    "the map of marks is of another type": "".join(f"flush chain inet banlistd {name}; " for name in MARKED)
+    + "delete map inet banlistd watching; add set inet banlistd watching { type ipv4_addr; }",
+    **{
+        f"{name} was hooked": f"flush table inet banlistd; delete chain inet banlistd {name}; "
+        f"add chain inet banlistd {name} {{ type filter hook prerouting priority 0; }}"
+        for name in ("banned", "from-alpha", "hosts4")
+    },
     "allowed networks are gone": "flush set inet banlistd allowed4",
     "an allowed network was exchanged": "flush set inet banlistd allowed4; add element inet banlistd allowed4 { 8.0.0.0/8 }",
 }

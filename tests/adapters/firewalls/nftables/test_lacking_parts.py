@@ -180,3 +180,35 @@ async def test_an_nft_that_refuses_everything_is_asked_a_few_times_and_no_more(
     assert len(notes.read_text().splitlines()) == 7
     assert await firewall.remarks() == []
     await firewall.close()
+
+
+def failing_nft(folder: Path, times: int) -> None:
+    """An nft that refuses so many scripts, as where another program deletes what they refer to, and then works."""
+    program, notes = folder / "nft", folder / "notes"
+    notes.touch()
+    program.write_text(
+        "#!/bin/sh\n"
+        f'if [ "$1" != --check ] && [ "$(wc -l <{notes})" -lt {times} ]; then\n'
+        f'echo refused >>{notes}; echo "Error: Could not process rule: No such file or directory" >&2; exit 1; fi\n'
+        f'exec {shutil.which("nft")} "$@"\n'
+    )
+    program.chmod(0o755)
+
+
+@in_network_namespace
+async def test_what_another_program_breaks_while_rules_are_written_costs_no_source_its_action(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firewall = NftablesFirewall()
+    await firewall.apply(difference(None, HELD))
+    before = nft("-s", "list", "table", "inet", "banlistd").splitlines()
+    nft("flush chain inet banlistd from-beta")
+    failing_nft(tmp_path, times=2)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(FirewallError, match="refused the structure"):
+        await firewall.apply(difference(HELD, HELD, await firewall.verify(HELD)))
+    await firewall.apply(difference(HELD, HELD, await firewall.verify(HELD)))
+    assert (await firewall.verify(HELD)).sound
+    assert await firewall.remarks() == []
+    assert sorted(nft("-s", "list", "table", "inet", "banlistd").splitlines()) == sorted(before)
+    await firewall.close()

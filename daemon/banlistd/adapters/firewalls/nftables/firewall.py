@@ -6,7 +6,7 @@ import functools
 import random
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 
 from banlistd.adapters.firewalls.nftables.changing.applying import apply_change, remove_sets
@@ -23,7 +23,7 @@ from banlistd.adapters.firewalls.nftables.inspection import (
     table_state,
 )
 from banlistd.adapters.firewalls.nftables.lookups.scopes import conditions_in
-from banlistd.adapters.firewalls.nftables.nft import NEEDED_RIGHTS
+from banlistd.adapters.firewalls.nftables.nft import NEEDED_RIGHTS, accepts
 from banlistd.adapters.firewalls.nftables.ownership import (
     adopt,
     gaps_in,
@@ -34,7 +34,7 @@ from banlistd.adapters.firewalls.nftables.ownership import (
 )
 from banlistd.adapters.firewalls.nftables.rules import PROBES
 from banlistd.adapters.firewalls.nftables.sets import table_body
-from banlistd.adapters.firewalls.nftables.structure import REFUSED_RULES, TABLE, TEXT_PARTS, RuleForm
+from banlistd.adapters.firewalls.nftables.structure import REFUSED_RULES, TABLE, TEXT_PARTS, RuleForm, rehearsal
 from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.adapters.netlink.messages import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch
 from banlistd.adapters.netlink.nft_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
@@ -170,7 +170,11 @@ class NftablesFirewall(ThreadedFirewall):
             return elements
 
     def _apply_possible(self, change: Change, wire: NetlinkSocket, absence: Absence) -> int:
-        """Without the rules that are refused, if there are any: that costs a source its action, and no source its bans."""
+        """Without the rules that are refused, if there are any: that costs a source its action, and no source its bans.
+
+        Rules that would be accepted in another table were refused because another process changes ours meanwhile. Nothing
+        is lacking then, and the caller tries again.
+        """
 
         def apply(form: RuleForm) -> int:
             return apply_change(change, wire, absence, self._ownership, self._nft_knows, form=form)
@@ -180,7 +184,7 @@ class NftablesFirewall(ThreadedFirewall):
         except RefusedRuleError:
             for lacking in suspects(change.sources, self._form.lacking, TEXT_PARTS):
                 form = replace(self._form, lacking=lacking)
-                with suppress(RefusedRuleError):
+                if accepts(rehearsal(change.sources, form=form)):
                     elements = apply(form)
                     self._form = form
                     return elements

@@ -237,12 +237,16 @@ def _chains(wire: NetlinkSocket) -> Mapping[str, Mapping[int, bytes]]:
 
 
 def _misplaced(chains: Mapping[str, Mapping[int, bytes]]) -> frozenset[str]:
-    """Base chains of ours that are of another type, at another hook, of another priority, or at none."""
-    return frozenset(
-        name
-        for name, place in HOOKS.items()
-        if name in chains and _place(chains[name]) != ("filter", place.number, place.priority & 0xFFFFFFFF)
-    )
+    """Base chains of ours that are of another type, at another hook, of another priority, or at none; and those of our other
+    chains that are at a hook: no rule can jump there.
+    """
+    return frozenset(name for name, chain in chains.items() if _is_misplaced(name, chain))
+
+
+def _is_misplaced(name: str, chain: Mapping[int, bytes]) -> bool:
+    if name in HOOKS:
+        return _place(chain) != ("filter", HOOKS[name].number, HOOKS[name].priority & 0xFFFFFFFF)
+    return NFTA_CHAIN_HOOK in chain and (name in SET_CHAINS or is_ours(name))
 
 
 def _place(chain: Mapping[int, bytes]) -> tuple[str, int, int]:

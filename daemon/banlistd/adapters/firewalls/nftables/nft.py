@@ -25,22 +25,12 @@ def run_nft(script: str, wire: NetlinkSocket, absence: Absence) -> None:
     """
     if not script:
         return
-    environment = {**os.environ, "LC_ALL": "C"}
     orphaned = owns(wire)
     if orphaned:
         wire.reopen()
     before = wire.generation()
     try:
-        with _whole(script) as file:
-            done = subprocess.run(
-                ["nft", "-f", "-"],  # noqa: S607 - distributions disagree on its folder; systemd gives a PATH of system folders
-                stdin=file,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=_NFT_DEADLINE,
-                env=environment,
-            )
+        done = _run(script)
     except FileNotFoundError as exc:
         raise FirewallError("there is no command nft", "install the nftables package") from exc
     except subprocess.TimeoutExpired as exc:
@@ -53,6 +43,28 @@ def run_nft(script: str, wire: NetlinkSocket, absence: Absence) -> None:
     absence.commits += min(1, wire.generation() - before)
     if orphaned:
         absence.commits += adopt(wire)
+
+
+def accepts(script: str) -> bool:
+    """Whether nft and the kernel would carry the script out; the kernel checks it and then forgets it."""
+    try:
+        return _run(script, "--check").returncode == 0
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return False
+
+
+def _run(script: str, *options: str) -> subprocess.CompletedProcess[str]:
+    with _whole(script) as file:
+        # Distributions disagree on the folder of nft; systemd gives a PATH of system folders. The options are ours.
+        return subprocess.run(  # noqa: S603
+            ["nft", *options, "-f", "-"],  # noqa: S607
+            stdin=file,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_NFT_DEADLINE,
+            env={**os.environ, "LC_ALL": "C"},
+        )
 
 
 @contextmanager

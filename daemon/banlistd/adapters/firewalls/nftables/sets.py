@@ -77,6 +77,10 @@ _UDATA_KEY_BYTEORDER, _UDATA_MERGE_ELEMENTS, _UDATA_DATA_BYTEORDER = 0, 6, 1
 _NO_ORDER, _HOST_ORDER, _NETWORK_ORDER = 0, 1, 2
 
 
+WATCHING_FORM = (NFT_SET_MAP, _TYPE_MARK, 0xFFFFFF00)
+"""Flags, type of keys, and that of verdicts: what nft makes of `type mark : verdict`."""
+
+
 @dataclass(frozen=True, slots=True)
 class SetShape:
     """The properties of a set or map. `family` None: its keys are marks. `size`: elements, 0 for no limit.

@@ -229,6 +229,8 @@ def preparation(
     lines = [] if founded else [f"add table inet {TABLE}"]
     lines += [f"{verb} chain inet {TABLE} {name}" for name in sorted(misplaced) for verb in ("flush", "delete")]
     lines += _declarations(missing, form.lacking)
+    # Another process may have deleted the counter and left the chain.
+    lines += _counters(rewritten, form.lacking)
     lines += _watching(sources)
     lines += [f"flush chain inet {TABLE} {name}" for name in rewritten]
     for name in (*missing, *rewritten):
@@ -263,10 +265,19 @@ def settlement(sources: Sequence[SourceSlot], present: frozenset[str], *, form: 
     return _script(lines)
 
 
+def rehearsal(sources: Sequence[SourceSlot], *, form: RuleForm) -> str:
+    """A script that founds the structure in another table: what `nft --check` says of it does not depend on ours."""
+    lines = preparation(sources, frozenset(), form=form).splitlines()
+    return _script([line.replace(f" inet {TABLE}", f" inet {TABLE}-probe", 1) for line in lines])
+
+
+def _counters(chains: Iterable[str], lacking: AbstractSet[KernelPart]) -> list[str]:
+    return [] if KernelPart.COUNTER in lacking else [f"add counter inet {TABLE} {name}" for name in chains if source_of(name)]
+
+
 def _declarations(chains: Mapping[str, Chain], lacking: AbstractSet[KernelPart]) -> list[str]:
-    counted = () if KernelPart.COUNTER in lacking else chains
-    counters = [f"add counter inet {TABLE} {name}" for name in counted if source_of(name)]
-    return counters + [f"add chain inet {TABLE} {name} {chain.hook}".rstrip() for name, chain in chains.items()]
+    added = [f"add chain inet {TABLE} {name} {chain.hook}".rstrip() for name, chain in chains.items()]
+    return _counters(chains, lacking) + added
 
 
 _WATCHING_MAP = f"add map inet {TABLE} {WATCHING} {{ type mark : verdict; }}"

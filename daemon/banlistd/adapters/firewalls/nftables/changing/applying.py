@@ -20,8 +20,8 @@ from banlistd.adapters.firewalls.nftables.nft import run_nft
 from banlistd.adapters.firewalls.nftables.ownership import adopt, flags_for, found, refuse_foreign_owner
 from banlistd.adapters.firewalls.nftables.records import Elements
 from banlistd.adapters.firewalls.nftables.samples import Sampling, count_fits, sample_fits
-from banlistd.adapters.firewalls.nftables.sets import EVERY_MAP, SetState
-from banlistd.adapters.firewalls.nftables.structure import TABLE, RuleForm, preparation, settlement, structure_of
+from banlistd.adapters.firewalls.nftables.sets import EVERY_MAP, WATCHING_FORM, SetState
+from banlistd.adapters.firewalls.nftables.structure import TABLE, WATCHING, RuleForm, preparation, settlement, structure_of
 from banlistd.adapters.netlink.nft_monitor import Absence
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.adapters.netlink.wire import NetlinkError
@@ -69,6 +69,9 @@ def apply_change(
     if not change.reshape:
         # To adopt a table is a commit, after which the look is stale.
         return writing.carry_out(change, before if ownership is Ownership.NO else None)
+    if WATCHING in before.sets and before.sets[WATCHING].form != WATCHING_FORM:
+        # Another process has made it anew. No rule of ours can look into it.
+        remove_sets(before, [WATCHING], wire, absence)
     script = preparation(change.sources, before.chains, before.misplaced, form=form, founded=writing.table_flags != 0)
     run_nft(script, wire, absence)
     elements = writing.carry_out(change)
