@@ -58,6 +58,18 @@ def test_drift_is_repaired_and_attributed(tmp_path: Path, command: str) -> None:
 
 
 @in_network_namespace
+def test_a_rule_that_was_exchanged_while_nothing_ran_is_written_again_at_the_start(tmp_path: Path) -> None:
+    place = installed(tmp_path, ENTRIES)
+    with running(place, "feed") as daemon:
+        before = nft("-s", "list", "table", "inet", "banlistd")
+        assert daemon.terminate() == 0
+    nft("flush chain inet banlistd from-feed; add rule inet banlistd from-feed accept")
+    with running(place) as daemon:
+        assert sorted(nft("-s", "list", "table", "inet", "banlistd").splitlines()) == sorted(before.splitlines())
+        assert daemon.terminate() == 0
+
+
+@in_network_namespace
 def test_an_address_that_was_exchanged_for_another_comes_back(tmp_path: Path) -> None:
     place = installed(tmp_path, numbered(5000))
     with running(place, "feed") as daemon:

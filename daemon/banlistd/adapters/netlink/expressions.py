@@ -25,7 +25,8 @@ META_NFPROTO = 15
 META_L4PROTO = 16
 META_IIFKIND, META_OIFKIND = 26, 27
 NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
-ACCEPT, JUMP, GOTO, RETURN = 1, -3, -4, -5
+DROP, ACCEPT, JUMP, GOTO, RETURN = 0, 1, -3, -4, -5
+_NFTA_DATA_VERDICT = 2
 FIB_ADDRESS_TYPE, FIB_DESTINATION = 3, 2
 
 
@@ -84,15 +85,20 @@ def looked_up(expressions: bytes) -> Iterator[str]:
             yield decode_text(attributes(fields.get(2, b"")).get(1, b""))
 
 
-def jumped_to(expressions: bytes) -> Iterator[str]:
-    """The names of the chains that a rule jumps or goes to, given its expressions; not those of a map of verdicts."""
+def verdicts_in(expressions: bytes) -> Iterator[tuple[int, str]]:
+    """The verdicts of a rule, given its expressions: code, and chain if it names one; not those of a map of verdicts."""
     for _, one in each_attribute(expressions):
         fields = attributes(one)
         if decode_text(fields.get(1, b"")) == "immediate":
             data = attributes(attributes(fields.get(2, b"")).get(2, b""))
-            chain = attributes(data.get(2, b"")).get(2)
-            if chain is not None:
-                yield decode_text(chain)
+            if _NFTA_DATA_VERDICT in data:
+                fields = attributes(data[_NFTA_DATA_VERDICT])
+                yield int.from_bytes(fields.get(1, b""), "big", signed=True), decode_text(fields.get(2, b""))
+
+
+def jumped_to(expressions: bytes) -> Iterator[str]:
+    """The names of the chains that a rule jumps or goes to, given its expressions; not those of a map of verdicts."""
+    return (chain for _, chain in verdicts_in(expressions) if chain)
 
 
 def verdict(code: int, chain: str = "") -> bytes:

@@ -2,7 +2,6 @@
 
 import errno
 import struct
-from collections import Counter as Tally
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -11,8 +10,8 @@ from random import Random
 from banlistd.adapters.firewalls.marker_text import marker_of
 from banlistd.adapters.firewalls.nftables.look import Look, TableState, maps_asked, names_in_use
 from banlistd.adapters.firewalls.nftables.lookups.base_chains import HOOKS
-from banlistd.adapters.firewalls.nftables.lookups.matching import NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, Lookups, count_loads
-from banlistd.adapters.firewalls.nftables.lookups.scopes import count_loads_of
+from banlistd.adapters.firewalls.nftables.lookups.matching import NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, count_loads
+from banlistd.adapters.firewalls.nftables.lookups.outlines import present_rules, wanted_rules
 from banlistd.adapters.firewalls.nftables.records import (
     NFTA_SET_ELEM_LIST_ELEMENTS,
     NFTA_SET_ELEM_LIST_SET,
@@ -20,9 +19,9 @@ from banlistd.adapters.firewalls.nftables.records import (
     Elements,
     answers,
 )
-from banlistd.adapters.firewalls.nftables.rules import netlink_rules, set_chain_loads
+from banlistd.adapters.firewalls.nftables.rules import set_chain_loads
 from banlistd.adapters.firewalls.nftables.samples import Sampling, count_fits, elements_of, sample_fits
-from banlistd.adapters.firewalls.nftables.set_chains import SET_CHAINS, SetChain, wanted_chains
+from banlistd.adapters.firewalls.nftables.set_chains import SET_CHAINS, SetChain
 from banlistd.adapters.firewalls.nftables.sets import (
     ALLOWED,
     APPLIED,
@@ -45,7 +44,6 @@ from banlistd.adapters.firewalls.nftables.structure import (
     RuleForm,
     is_ours,
     source_of,
-    structure_of,
 )
 from banlistd.adapters.netlink.expressions import jumped_to, looked_up
 from banlistd.adapters.netlink.messages import (
@@ -162,7 +160,7 @@ def faults_of(
     form: RuleForm,
     settled: bool = False,
 ) -> Verification:
-    """Compare the numbers of rules, sets and elements, the services whose answers pass, and a sample of each map.
+    """Compare rules in outline, the numbers of sets and elements, the services whose answers pass, and a sample of each map.
 
     `chance`: chooses the sample. `sample`: elements of each map. `form`: which rules are written. `settled`: the
     same state was found sound, and no process has committed since; then only the samples are compared.
@@ -201,7 +199,9 @@ def faults_of(
     present = {map_id.name: entries for map_id, entries in state.map_entries.items() if map_id.name in sets}
     asked = {name for name, entries in present.items() if _is_asked(sets[name], entries)}
     shaped = named and asked == maps_asked(used)
-    shaped = shaped and _rules_present(wire, sets) == _rules_wanted(state, asked, form=form)
+    shaped = shaped and present_rules(_rules(wire), {one.name for one in sets.values()}) == wanted_rules(
+        state.sources, asked, form=form
+    )
     table = table_state(wire)
     shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(chains)
     wrong = [
@@ -288,32 +288,7 @@ def _services(state: FirewallState, family: Family) -> frozenset[bytes]:
     return frozenset(service_key(answer) for answer in state.answers if answer.family is family)
 
 
-def _rules_present(wire: NetlinkSocket, sets: Mapping[str, SetState]) -> Mapping[tuple[str, int], int]:
-    """How many rules each chain has that load so many fields of a packet. `sets`: in use, by first name, as their chains are
-    here; those of others do not count.
-    """
-    rules = _dump(wire, NFT_MSG_GETRULE, b"")
-    names = {one.name for one in sets.values()}
-    firsts = {name: chain.first_name for name, chain in SET_CHAINS.items() if chain.set_name in names}
-    chains = [(decode_text(rule.get(NFTA_RULE_CHAIN, b"")), rule.get(NFTA_RULE_EXPRESSIONS, b"")) for rule in rules]
-    return Tally(
-        (firsts.get(chain, chain), count_loads(expressions))
-        for chain, expressions in chains
-        if is_ours(chain) or chain in firsts
-    )
-
-
-def _rules_wanted(state: FirewallState, asked: AbstractSet[str], *, form: RuleForm) -> Mapping[tuple[str, int], int]:
-    """Every chain of ours has a rule, so a missing chain shows as well. What nft writes looks at the mark, or at ports."""
-    sets = Lookups({base: base for base in bases_of(state.sources)}, asked)
-    chains = wanted_chains(state.sources, sets.names, translated=form.translated)
-    written = Tally((chain.name, set_chain_loads(chain)) for chain in chains)
-    return written + Tally(
-        (name, loads)
-        for name, chain in structure_of(state.sources, form=form).items()
-        for loads in (
-            map(count_loads, netlink_rules(name, state.sources, sets, form=form))
-            if chain.rules is None
-            else map(count_loads_of, chain.rules)
-        )
-    )
+def _rules(wire: NetlinkSocket) -> Iterator[tuple[str, bytes]]:
+    """The chain and the expressions of each rule."""
+    for rule in _dump(wire, NFT_MSG_GETRULE, b""):
+        yield decode_text(rule.get(NFTA_RULE_CHAIN, b"")), rule.get(NFTA_RULE_EXPRESSIONS, b"")

@@ -19,7 +19,7 @@ from banlistd.adapters.netlink.expressions import (
     masked,
     matches,
 )
-from banlistd.adapters.netlink.messages import nested, text_attribute
+from banlistd.adapters.netlink.messages import attributes, nested, text_attribute
 from banlistd.core.ruleset.state import Hook
 from banlistd.model import Family
 
@@ -54,6 +54,11 @@ class Lookups:
 
 FIRST_NAMES = Lookups({}, EVERY_MAP)
 """All maps, under their first names."""
+
+
+def expressions_in(body: bytes) -> bytes:
+    """Of the body of a message for a rule."""
+    return attributes(body)[NFTA_RULE_EXPRESSIONS]
 
 
 def count_loads(expressions: bytes) -> int:
