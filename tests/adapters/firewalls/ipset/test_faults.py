@@ -317,3 +317,27 @@ async def test_a_refused_rule_costs_a_source_its_action_and_no_source_its_bans(
     assert (await firewall.verify(held)).sound
     assert not any(words in line for line in NFT.saved())
     await firewall.close()
+
+
+@in_network_namespace
+async def test_rules_that_are_refused_for_a_moment_cost_no_source_its_action(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    NFT.skip_if_missing()
+    refusing, notes = tmp_path / "iptables-nft-restore", tmp_path / "notes"
+    notes.touch()
+    refusing.write_text(
+        "#!/bin/sh\n"
+        f'if [ "$(wc -l <{notes})" -lt 2 ]; then echo refused >>{notes}; echo "line 2: RULE_DELETE failed" >&2; exit 4; fi\n'
+        f'exec {shutil.which("iptables-nft-restore")} "$@"\n'
+    )
+    refusing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    held = state(EVERYONE, EVERYTHING)
+    firewall = IpsetFirewall(NFT.variant)
+    await firewall.apply(difference(None, held))
+    assert (await firewall.verify(held)).sound
+    assert await firewall.remarks() == []
+    for words in ("-j REJECT", "-j LOG"):
+        assert any(words in line for line in NFT.saved())
+    await firewall.close()

@@ -114,7 +114,10 @@ class IpsetFirewall(ThreadedFirewall):
             return self._apply_possible(change, wire)
 
     def _apply_possible(self, change: Change, wire: IpsetSocket) -> int:
-        """Without the actions whose rules are refused, if there are any."""
+        """Without the actions whose rules are refused, if there are any.
+
+        Rules can also be refused because another program deletes what they refer to: what is accepted at last was not lacking.
+        """
 
         def apply(lacking: AbstractSet[KernelPart]) -> int:
             return _carry_out(replace(change, sources=possible_slots(change.sources, lacking)), wire, self._iptables)
@@ -125,6 +128,11 @@ class IpsetFirewall(ThreadedFirewall):
             for lacking in suspects(change.sources, self._lacking, tuple(REFUSED_RULES)):
                 with suppress(RefusedRuleError):
                     elements = apply(lacking)
+                    if lacking != self._lacking:
+                        with suppress(RefusedRuleError):
+                            apply(self._lacking)
+                            return elements
+                        apply(lacking)  # a refusal may have come between the families
                     self._lacking, self._verified = lacking, None
                     return elements
             raise
