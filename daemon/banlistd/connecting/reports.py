@@ -7,6 +7,7 @@ from functools import partial
 
 from banlistd.adapters.signatures.ed25519 import is_signed_by
 from banlistd.application import Application
+from banlistd.connecting.news import news_about
 from banlistd.connecting.node_key import NodeKey
 from banlistd.core.config.model import Source
 from banlistd.core.config.service.fleet import Fleet
@@ -15,6 +16,8 @@ from banlistd.core.fleet.reports.judging import ReportMessage
 from banlistd.core.fleet.reports.quorum import quorum_rule
 from banlistd.core.fleet.reports.report import REPORT_TYPE
 from banlistd.errors import LedgerError
+from banlistd.events import EventName
+from banlistd.model import OutcomeKind
 from banlistd.ports.mqtt import BusMessage
 from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.reports.gathering import Gathering, GatheringPlace
@@ -24,6 +27,14 @@ from banlistd.services.reports.silence import Silence
 from banlistd.services.telling.broker import HubEars
 
 _NEXT_TRY = 10.0
+
+_CHANGES_OF_BANS = (
+    EventName.MANUAL_BAN_ADDED,
+    EventName.MANUAL_BAN_CONFIRMED,
+    EventName.MANUAL_BAN_REMOVED,
+    EventName.MANUAL_BAN_EXPIRED,
+    EventName.MANUAL_BANS_CHANGED,
+)
 
 
 class FleetReports:
@@ -74,7 +85,8 @@ def _lists(application: Application) -> list[Source]:
 def _sending(application: Application, fleet: Fleet, key: NodeKey) -> ReportSending:
     name = " ".join([fleet.name, key.id, *sorted(fleet.report)])
     reporter = Reporter(name, fleet.name, fleet.report, partial(key.sealed, REPORT_TYPE), partial(random.uniform, 0.0))
-    return ReportSending(reporter, application.reports.outbox(), application.clock)
+    news = news_about(application.stream, _CHANGES_OF_BANS)
+    return ReportSending(reporter, application.reports.outbox(), application.clock, news)
 
 
 class Hub:
@@ -120,7 +132,7 @@ class Hub:
         rules = [quorum_rule(one.reports) for one in _lists(self._application) if one.reports]
         return max((rule.kept for rule in rules), default=0)
 
-    async def _refresh(self) -> None:
+    async def _refresh(self) -> bool:
         lists = [source.id for source in _lists(self._application)]
-        if lists:
-            await self._application.service.refresh(lists)
+        outcomes = await self._application.service.refresh(lists) if lists else ()
+        return any(one.kind is not OutcomeKind.SKIPPED for one in outcomes)

@@ -1,12 +1,13 @@
 """What canaries refuse of the lists of a fleet: said by a node, and heard by its hub."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import cast
 
 from banlistd.adapters.signatures.ed25519 import is_signed_by
 from banlistd.application import Application
+from banlistd.connecting.news import news_about
 from banlistd.connecting.node_key import NodeKey
 from banlistd.control.ordering.node_refusals import NODE_REFUSALS, NodeRefusalRow
 from banlistd.core.config.service.fleet import Fleet
@@ -18,13 +19,8 @@ from banlistd.services.fleet.refusing import RefusalSending
 from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.publishing.canaries import Canaries, CanaryPlace
 from banlistd.services.reports.refusals import Refusals
-from banlistd.services.telling.event_stream import EventStream
 
 _NEXT_TRY = 10.0
-_MOST_EVENTS = 100
-_PAUSE = 0.1
-"""Seconds after a question without an answer: once the daemon stops, the stream waits no more."""
-
 _NEWS = (EventName.IMPORT_REFUSED, EventName.IMPORT_FAILED, EventName.SOURCE_PINNED)
 
 
@@ -49,29 +45,10 @@ class CanaryWatch:
 
 def refusal_sending(application: Application, fleet: Fleet, key: NodeKey) -> RefusalSending:
     """Of a node."""
-    seal = partial(key.sealed, REFUSAL_TYPE)
-    return RefusalSending(fleet.name, partial(_refused, application), refusal_news(application.stream), seal, application.clock)
+    seal, news = partial(key.sealed, REFUSAL_TYPE), news_about(application.stream, _NEWS)
+    return RefusalSending(fleet.name, partial(_refused, application), news, seal, application.clock)
 
 
 async def _refused(application: Application) -> Sequence[RefusedVersion]:
     rows = cast("list[NodeRefusalRow]", await application.answers(NODE_REFUSALS, ()))
     return [RefusedVersion(**row) for row in rows]
-
-
-def refusal_news(stream: EventStream) -> Callable[[float], Awaitable[None]]:
-    """Waits at most so many seconds until a version may have been refused since the last call."""
-    last = stream.newest(0).last
-
-    async def news(seconds: float) -> None:
-        nonlocal last
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        while (left := end - loop.time()) > 0:
-            reading = await stream.wait_after(last, _MOST_EVENTS, left)
-            last = reading.last
-            if reading.lost or any(each.event.name in _NEWS for each in reading.events):
-                return
-            if not reading.events:
-                await asyncio.sleep(_PAUSE)
-
-    return news

@@ -3,14 +3,24 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.manual_bans import ManualBanTable
-from banlistd.adapters.storage.reports.outbox_table import OutboxTable
+from banlistd.adapters.storage.reports.outbox_table import OutboxNotes, OutboxTable
 from banlistd.core.fleet.reports.report import read_report
 from banlistd.core.manual.manual_bans import read_ban
 from banlistd.core.mqtt.topics import NodeTopics
+from banlistd.errors import BusError
 from banlistd.ports.mqtt import BusMessage
-from banlistd.services.reports.sending import REPEAT_EVERY, REPEAT_REST, REPEAT_SPREAD, Reporter, ReportSending
+from banlistd.services.reports.sending import (
+    OUTBOX_EVERY,
+    REPEAT_EVERY,
+    REPEAT_REST,
+    REPEAT_SPREAD,
+    Reporter,
+    ReportSending,
+)
 from support.fakes import FakeClock
 from support.reporters import FLEET, reported
 
@@ -27,7 +37,7 @@ def test_what_is_in_force_is_sent_again_at_once_to_a_new_hub_soon_after_each_con
 
         def new(name: str) -> ReportSending:
             reporter = Reporter(name, FLEET, ["fail2ban/*"], lambda payload: payload, lambda most: most / 2)
-            return ReportSending(reporter, OutboxTable(database), clock)
+            return ReportSending(reporter, OutboxTable(database), clock, asyncio.sleep)
 
         async def turn_after(seconds: float) -> int:
             """How many reports are sent."""
@@ -54,5 +64,28 @@ def test_what_is_in_force_is_sent_again_at_once_to_a_new_hub_soon_after_each_con
             sending = new("main key-2")
             await sending.begin()
             assert await turn_after(0) == 1
+
+    asyncio.run(life())
+
+
+def test_a_ban_is_reported_as_soon_as_it_is_made(tmp_path: Path) -> None:
+    async def life() -> None:
+        clock, asked, sent = FakeClock(), list[float](), list[bytes]()
+        ban = read_ban({"address": "203.0.113.7", "origin": "fail2ban/sshd", "for": "1d"}).at(clock.now())
+
+        async def news(seconds: float) -> None:
+            asked.append(seconds)
+            await ManualBanTable(database, OutboxNotes(reporter.origins, clock.now).note).change([ban], [])
+
+        async def deliver(message: BusMessage) -> bool:
+            sent.append(message.payload)
+            raise BusError("the connection is lost")
+
+        async with open_database(tmp_path / "db") as database:
+            reporter = Reporter("main key-1", FLEET, ["fail2ban/*"], lambda payload: payload, lambda most: most)
+            with pytest.raises(BusError):
+                await ReportSending(reporter, OutboxTable(database), clock, news).run(deliver, TOPICS)
+        assert asked == [OUTBOX_EVERY]
+        assert read_report(sent[0]).bans == (reported("203.0.113.7", ban.created_at, 86_400),)
 
     asyncio.run(life())

@@ -7,20 +7,22 @@ from contextlib import suppress
 from banlistd.errors import BanlistdError
 
 SHORTEST_REST, LONGEST_REST = 0.5, 3.0
-"""Seconds between two imports: under many reports, each import takes all that have come since the last one."""
+"""Seconds after an import: under many reports, each import takes all that have come since the last one. The shortest is for
+one that has changed the list, which is a version to store and to publish. The first report of an address changes nothing, and
+the one that completes its quorum often follows at once.
+"""
 
 _PART = 5
-"""The rest is so many times as long as the import took. The first report of an address lists nothing, and the one that
-completes its quorum often follows within a second.
-"""
+"""The rest is so many times as long as the import took."""
 
 
 class Refreshing:
-    """`refresh`: imports the lists that are made of reports. Raises BanlistdError, and their events say what has failed."""
+    """`refresh`: imports the lists that are made of reports; whether one may have changed. Raises BanlistdError, and their
+    events say what has failed.
+    """
 
-    def __init__(self, refresh: Callable[[], Awaitable[object]], shortest: float = SHORTEST_REST) -> None:
+    def __init__(self, refresh: Callable[[], Awaitable[bool]]) -> None:
         self._refresh = refresh
-        self._shortest = shortest
         self._changed = asyncio.Event()
 
     def note(self) -> None:
@@ -32,7 +34,7 @@ class Refreshing:
         await self._changed.wait()
         self._changed.clear()
         clock = asyncio.get_running_loop().time
-        began = clock()
+        began, is_another = clock(), True
         with suppress(BanlistdError):
-            await self._refresh()
-        await asyncio.sleep(min(max(self._shortest, _PART * (clock() - began)), LONGEST_REST))
+            is_another = await self._refresh()
+        await asyncio.sleep(min(max(SHORTEST_REST if is_another else 0.0, _PART * (clock() - began)), LONGEST_REST))

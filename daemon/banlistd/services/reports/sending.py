@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -17,7 +17,9 @@ from banlistd.ports.reports import ReportOutbox
 SEND_EVERY = 10.0
 """Seconds between two reports, at least."""
 
-OUTBOX_EVERY = 1.0
+OUTBOX_EVERY = 5.0
+"""Seconds between two looks for what waits, where no event says that a ban has changed: one that lasts longer has none."""
+
 RESEND_EVERY = 30.0
 """Seconds until a report is sent again that nobody listened to, or that the broker did not take."""
 
@@ -52,12 +54,17 @@ class Reporter:
 
 
 class ReportSending:
-    """One for the life of the daemon: its reports are numbered."""
+    """One for the life of the daemon: its reports are numbered. `news`: waits for the next change of a ban, at most so many
+    seconds.
+    """
 
-    def __init__(self, reporter: Reporter, outbox: ReportOutbox, clock: Clock) -> None:
+    def __init__(
+        self, reporter: Reporter, outbox: ReportOutbox, clock: Clock, news: Callable[[float], Awaitable[object]]
+    ) -> None:
         self._reporter = reporter
         self._outbox = outbox
         self._clock = clock
+        self._news = news
         self._boot: int | None = None
         self._seq = 0
         self._repeated_at = -math.inf
@@ -67,8 +74,10 @@ class ReportSending:
         """Over one connection. Raises BusError once that is lost."""
         await self.begin()
         while True:
-            seconds = await self.turn(deliver, topics)
-            await asyncio.sleep(seconds)
+            if seconds := await self.turn(deliver, topics):
+                await asyncio.sleep(seconds)
+            else:
+                await self._news(OUTBOX_EVERY)
 
     async def begin(self) -> None:
         """With each connection: what is in force is repeated soon, and at once if it was never reported like this."""
@@ -80,7 +89,7 @@ class ReportSending:
         self._repeat_at = max(soon, self._repeated_at + REPEAT_REST)
 
     async def turn(self, deliver: Deliver, topics: NodeTopics) -> float:
-        """Send what waits, as much as one report takes; seconds until the next turn. Raises BusError."""
+        """Send what waits, as much as one report takes; seconds to rest, 0 where nothing waits. Raises BusError."""
         try:
             await self._repeat_if_due()
             waiting = await self._outbox.oldest(MOST_ENTRIES)
@@ -91,7 +100,7 @@ class ReportSending:
             left = [(number, change) for number, change in waiting if number not in over]
             fits = most_that_fit([change for _, change in left])
             if not fits:
-                return OUTBOX_EVERY
+                return 0.0
             sent = [number for number, _ in left[: len(fits)]]
             if not await deliver(await self._message(fits, topics, now)):
                 return RESEND_EVERY
