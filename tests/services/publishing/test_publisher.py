@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -46,8 +47,8 @@ class Hub:
         never: Any = None
         self.roll_out = RollOut(RollOuts(), self.announcer, self.clock)
         stores = cast("Any", self), cast("Any", self.storage)
-        parts = HubParts(self.contents.get, never, *stores, self, self.announcer, self.clock, self.roll_out)
-        self.publisher = Publisher((DROP,), 1.0, parts)
+        self.parts = HubParts(self.contents.get, never, *stores, self, self.announcer, self.clock, self.roll_out)
+        self.publisher = Publisher((DROP,), 1.0, self.parts)
 
     def turn(self, *, has_news: bool) -> None:
         asyncio.run(self.publisher.turn(has_news=has_news))
@@ -122,6 +123,27 @@ def test_a_completed_content_is_published_once(hub: Hub) -> None:
     hub.complete(a_list(2))
     hub.turn(has_news=True)
     assert hub.lists == [["drop"], ["drop"]]
+
+
+def test_a_change_is_published_soon_and_the_next_ones_together_after_every(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses, waits = iter([30.0, 1.0, 40.0]), list[float]()
+
+    async def news(_seconds: float) -> bool:
+        for pause in pauses:
+            hub.clock.time += pause
+            hub.complete(a_list(len(waits)))
+            return True
+        raise asyncio.CancelledError
+
+    async def wait(_changes: int, seconds: float) -> None:
+        waits.append(seconds)
+        hub.clock.time += seconds
+
+    monkeypatch.setattr(hub.roll_out, "wait", wait)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(Publisher((DROP,), 10.0, replace(hub.parts, news=news)).run())
+    assert waits == [0.5, 9.0, 0.5]
+    assert hub.lists == [[], *[["drop"]] * 3]
 
 
 def test_what_is_not_completed_or_only_adopted_is_not_published(hub: Hub) -> None:

@@ -1,6 +1,7 @@
 """A hub at work: what is completed is gathered for a while, encoded in a thread, and published by a program of its own."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
@@ -19,6 +20,9 @@ from banlistd.services.publishing.roll_out import RollOut
 
 RENEWED_EVERY = 3600.0
 """Seconds between two timestamps; each is good for a day."""
+
+_GATHERS = 0.5
+"""Seconds in which imports that end together are gathered, where nothing was published for longer than `every`."""
 
 _LOOKS_EVERY = 5.0
 """Seconds until it is noticed that the owners of the fleet have installed something, or that the hub was promoted."""
@@ -60,7 +64,7 @@ class _Wanted:
 
 
 class Publisher:
-    """`lists`: ids of sources. `every`: seconds in which changes are gathered."""
+    """`lists`: ids of sources. `every`: seconds between two publications of changes, at least."""
 
     def __init__(self, lists: Sequence[SourceId], every: float, parts: HubParts) -> None:
         self._lists = lists
@@ -69,6 +73,7 @@ class Publisher:
         self._published: Published | None = None
         self._stamp: object = None
         self._due = self._skew = 0.0
+        self._published_at = -math.inf
         self._pause = self._retry = 0.0
         self._changes = 0
         self._fault = ""
@@ -81,7 +86,8 @@ class Publisher:
             waits = self._published is not None and self._published.proposals
             seconds = _LOOKS_WHILE_ASKING if waits else _LOOKS_EVERY
             if has_news := await self._parts.news(min(seconds, max(self._due - self._now, 0.1))):
-                await self._parts.roll_out.wait(self._changes, self._every)
+                since = self._now - self._published_at
+                await self._parts.roll_out.wait(self._changes, max(_GATHERS, self._every - since))
 
     @property
     def _now(self) -> float:
@@ -164,6 +170,8 @@ class Publisher:
             except FleetError as error:
                 fault = f"{name}: {error}"  # the other lists and the timestamp are signed all the same
         self._published = await parts.repository.publish(self._lists, lists, looks_around=renews)
+        if lists:
+            self._published_at = self._now
         parts.roll_out.note(self._lists, self._published)
         new = _newly_published(before, self._published, lists)
         if new or before.root != self._published.root or self._published.timestamp > before.timestamp + 1:

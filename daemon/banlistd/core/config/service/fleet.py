@@ -92,7 +92,10 @@ class Publish(Section):
     key: Annotated[str, Key(web.ONE_CREDENTIAL, "The private key of this hub, a credential (`banlistctl fleet new-key`).")]
     every: Annotated[
         float,
-        Key(kinds.duration_between("1s", "1h"), "Changes are gathered for so long, and then published together."),
+        Key(
+            kinds.duration_between("1s", "1h"),
+            "At least so long from one publication of changes to the next; what changes meanwhile is published together.",
+        ),
     ] = 10.0
     cosigners: Annotated[
         tuple[str, ...],
