@@ -1,6 +1,7 @@
 """Many nodes of a fleet in processes of their own, as a test sees them: it waits for what they say of themselves."""
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -121,11 +122,12 @@ def crowd_of(size: int, kind: str, order: Mapping[str, Any], count: int = 1) -> 
     node, and how many it has, in each of `count` processes.
     """
     tests, ends = Path(__file__).resolve().parents[2], [size * number // count for number in range(count + 1)]
-    processes = []
+    # As the daemon and its programs have it.
+    processes, environment = [], {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
     for first, end in pairwise(ends):
         part = json.dumps({"first": first, "size": end - first, **order}, default=str)
         command = [sys.executable, "-m", f"support.many_nodes.{kind}", part]
-        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tests))
+        processes.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tests, env=environment))
     crowd = Crowd(size, processes)
     try:
         yield crowd

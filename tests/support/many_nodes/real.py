@@ -5,6 +5,7 @@ Argument: JSON with `first` and `size`, `config` (the folder with the configurat
 """
 
 import asyncio
+import gc
 import json
 import shutil
 import sys
@@ -156,6 +157,7 @@ def _places(order: dict[str, Any], name: str) -> Paths:
 
 
 async def _run(order: dict[str, Any]) -> None:
+    gc.disable()
     first = _places(order, f"before-{order['first']}")
     async with open_database(first.database):
         pass
@@ -176,6 +178,8 @@ async def _run(order: dict[str, Any]) -> None:
                 shutil.copyfile(first.database, place.database)
             both = zip(configs, places, strict=True)
             nodes += await asyncio.gather(*(_opened(stack, mine, place, shared) for mine, place in both))
+        gc.freeze()  # as a daemon does after its start
+        gc.enable()
         await said
 
 
