@@ -149,7 +149,7 @@ def _light_crowd(setting: Setting, stack: ExitStack, name: str, size: int, sprea
     if is_secret:
         order["certificate"] = authority.signed("node")
     empty = resident(mosquitto)
-    crowd = stack.enter_context(crowd_of(size, "light", order))
+    crowd = stack.enter_context(crowd_of(size, "light", order, count=2))
     crowd.until_connected(PATIENCE)
     setting.say(f"{size:,} light nodes are connected")
     return _Light(mosquitto, crowd, repository, empty)
