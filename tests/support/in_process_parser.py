@@ -50,7 +50,7 @@ class InProcessParser:
 
     @asynccontextmanager
     async def session(
-        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = "", publisher: str = ""
     ) -> AsyncIterator[InProcessSession]:
         yield InProcessSession(replace(form, now=int(self._now())), Unpacking(max_bytes, encoding, form.members), next_path)
 

@@ -40,12 +40,19 @@ class ListParser(Protocol):
     """Turns hostile bytes into addresses, within bounds of memory and time, and without any right."""
 
     def session(
-        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
+        self,
+        form: Format,
+        max_bytes: int,
+        seconds: float,
+        encoding: str = "",
+        next_path: str = "",
+        publisher: str = "",
     ) -> AbstractAsyncContextManager[ParserSession]:
         """Begin with a body; to leave the block ends the parser, wherever it is. Entering may wait until other bodies are done.
 
         `max_bytes`: before and after decompression. `seconds`: of processor time. `encoding`: HTTP's Content-Encoding.
-        `next_path`: where a JSON document says what its next page is.
+        `next_path`: where a JSON document says what its next page is. `publisher`: of a short text; a parser may read several
+        lists of the same one, one after the other (`core.download.same_publisher`). Empty: it reads this one alone.
         """
 
 

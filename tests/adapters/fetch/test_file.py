@@ -94,10 +94,10 @@ class Order(InProcessParser):
 
     @asynccontextmanager
     async def session(
-        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = "", publisher: str = ""
     ) -> AsyncIterator[InProcessSession]:
         self.steps.append("start")
-        async with super().session(form, max_bytes, seconds, encoding, next_path) as session:
+        async with super().session(form, max_bytes, seconds, encoding, next_path, publisher) as session:
             yield session
         self.steps.append("end")
 
@@ -188,9 +188,9 @@ class Interrupted(InProcessParser):
 
     @asynccontextmanager
     async def session(
-        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = "", publisher: str = ""
     ) -> AsyncIterator[InProcessSession]:
-        async with super().session(form, max_bytes, seconds, encoding, next_path) as session:
+        async with super().session(form, max_bytes, seconds, encoding, next_path, publisher) as session:
             if self.left:
                 self.left.pop(0)()
             yield session

@@ -32,10 +32,10 @@ class CountedParser(InProcessParser):
 
     @asynccontextmanager
     async def session(
-        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = "", publisher: str = ""
     ) -> AsyncIterator[InProcessSession]:
         self.arrived.append(self.taken)
-        async with super().session(form, max_bytes, seconds, encoding, next_path) as session:
+        async with super().session(form, max_bytes, seconds, encoding, next_path, publisher) as session:
             yield session
 
 

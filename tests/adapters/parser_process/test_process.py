@@ -25,8 +25,9 @@ from banlistd.adapters.parser_process.answer import Answer, Status, decoded_answ
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job, encoded_job
 from banlistd.adapters.parser_process.parsing import answer_to
-from banlistd.adapters.parser_process.process import ParserProcesses, RunningParser
+from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.parser_process.result import fault_of
+from banlistd.adapters.parser_process.running import RunningParser
 from banlistd.adapters.parser_process.starting import BegunForker, Forker, started
 from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
@@ -516,7 +517,7 @@ def test_the_forker_ends_when_no_list_has_come_for_a_while(monkeypatch: pytest.M
 
 
 def test_the_forker_ends_where_no_expected_list_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "_START", 0.01)
+    monkeypatch.setattr(process, "START", 0.01)
     forkers = noted_forkers(monkeypatch)
 
     async def life() -> None:

@@ -14,11 +14,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from banlistd.adapters.fetch.list_path import is_pipe, must_be_regular, open_list
+from banlistd.adapters.fetch.list_path import is_pipe, must_be_regular, open_list, publisher_of
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.system.waiting import paused
 from banlistd.core.config.model import STDIN, Source
 from banlistd.core.download.archives.members import too_large
+from banlistd.core.download.same_publisher import SHORT, may_share
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
@@ -42,7 +43,7 @@ _READ_AT_ONCE = 1 << 17
 _AT_ONCE = 16
 """Threads; a file that does not answer keeps one of them."""
 
-_SHORT = 1 << 16
+_SHORT = SHORT
 """Bytes: so short a file is read by the thread that opens it, because to start another takes longer than to read it."""
 
 _PORTION = 1 << 20
@@ -60,12 +61,16 @@ class _ChangedError(FetchError):
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A regular file that is about to be read. `size` in bytes. `body`: all of it, where that is at most `_SHORT`."""
+    """A regular file that is about to be read. `size` in bytes. `body`: all of it, where that is at most `_SHORT`.
+
+    `publisher`: as `same_publisher` knows it.
+    """
 
     descriptor: int
     size: int
     etag: str
     body: bytes | None = None
+    publisher: str = ""
 
 
 class LocalFiles:
@@ -122,7 +127,7 @@ class LocalFiles:
     async def _read(
         self, source: Source, path: Path, validators: Validators, deadline: asyncio.Timeout, on_body: OnBody
     ) -> Download | NotModified:
-        opened = await self._threads.run(path, partial(self._open, path, source.max_bytes, validators), _close)
+        opened = await self._threads.run(path, partial(self._open, path, source, validators), _close)
         if opened is None:
             return NotModified()
         try:
@@ -175,7 +180,7 @@ class LocalFiles:
         """Read a file that has changed. An empty `body_hash` is computed while the parser starts."""
         async with AsyncExitStack() as stack:
             async with paused(deadline):
-                session = self._parser.session(source.format, source.max_bytes, source.timeout)
+                session = self._parser.session(source.format, source.max_bytes, source.timeout, publisher=opened.publisher)
                 parser = await stack.enter_async_context(session)
                 await on_body()
             body_hash = body_hash or await self._hash(path, opened)
@@ -206,7 +211,7 @@ class LocalFiles:
             found = os.fstat(descriptor)
         return found
 
-    def _open(self, path: Path, max_bytes: int, validators: Validators) -> _Opened | None:
+    def _open(self, path: Path, source: Source, validators: Validators) -> _Opened | None:
         """None: the inode says that nothing changed. The caller closes the descriptor."""
         descriptor = open_list(path, self._closed, self._trusted)
         opened = None
@@ -219,12 +224,14 @@ class LocalFiles:
             if validators.etag == _etag(before):
                 return None
             before = self._settled(descriptor, before, validators)
-            if before.st_size > max_bytes:
+            if before.st_size > source.max_bytes:
                 hint = "raise max_bytes of the source, if that is right"
-                raise FetchError(f"{quoted(str(path))} is larger than {max_bytes} bytes", hint)
+                raise FetchError(f"{quoted(str(path))} is larger than {source.max_bytes} bytes", hint)
             found = _Opened(descriptor, before.st_size, _etag(before))
             if before.st_size <= _SHORT:
-                found = replace(found, body=os.pread(descriptor, before.st_size, 0))
+                body = os.pread(descriptor, before.st_size, 0)
+                publisher = publisher_of(descriptor, before) if may_share(source.format, body) else ""
+                found = replace(found, body=body, publisher=publisher)
                 _must_be_unchanged(path, found)
             opened = found
             return opened

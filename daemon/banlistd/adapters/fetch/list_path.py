@@ -12,6 +12,7 @@ import stat
 from collections.abc import Collection, Iterable
 from pathlib import Path, PurePath
 
+from banlistd.core.download.same_publisher import publisher_of_file
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
 
@@ -90,6 +91,15 @@ def is_pipe(path: Path) -> bool:
         return stat.S_ISFIFO(path.stat().st_mode)
     except OSError:
         return False
+
+
+def publisher_of(descriptor: int, status: os.stat_result) -> str:
+    """The key of who writes an open file; empty where that is not known."""
+    try:
+        place = Path(f"/proc/self/fd/{descriptor}").readlink()
+    except OSError:
+        return ""
+    return publisher_of_file(str(place.parent), status.st_uid, status.st_mode)
 
 
 def must_be_regular(path: Path, status: os.stat_result) -> None:

@@ -12,6 +12,7 @@ import ctypes
 import os
 import resource
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -162,9 +163,12 @@ def limit(limits: Limits) -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (limits.seconds, limits.seconds + 1))
 
 
-def built_filter() -> bytes:
-    """An allowlist of system calls as BPF, for this architecture. Raises ConfinementError without libseccomp."""
-    return _allowing(seccomp_library())
+def built_filter(*more: str) -> bytes:
+    """An allowlist of system calls as BPF, for this architecture. `more`: calls beside those of every parser process.
+
+    Raises ConfinementError without libseccomp.
+    """
+    return _allowing(seccomp_library(), (*_CALLS, *more))
 
 
 def enforce_filter(code: bytes) -> None:
@@ -197,12 +201,12 @@ def seccomp_library() -> ctypes.CDLL:
     return library
 
 
-def _allowing(library: ctypes.CDLL) -> bytes:
+def _allowing(library: ctypes.CDLL, names: Sequence[str]) -> bytes:
     # KILL_PROCESS is probed by seccomp(2), which the unit of systemd 252 refuses; in one thread the other one does the same.
     context = library.seccomp_init(_KILL_PROCESS) or library.seccomp_init(_KILL_THREAD)
     if not context:
         raise ConfinementError("libseccomp makes no filter")
-    for name in _CALLS:
+    for name in names:
         number = library.seccomp_syscall_resolve_name(name.encode())
         # Negative: this architecture has no such call.
         if number >= 0 and library.seccomp_rule_add_array(context, _ALLOW, number, 0, None):

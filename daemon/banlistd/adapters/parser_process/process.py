@@ -1,7 +1,6 @@
-"""Starts a parser process for each list, feeds it bytes as they arrive, and takes its result only when it is in order.
+"""Starts a parser process for each list, at most two at a time, and ends it.
 
-The daemon trusts nothing that comes back: it waits for the end of the process, seals the result file so that it cannot change
-any more, compares its size with the counts, maps it, and refuses addresses that are not in normal form.
+Short lists of the same publisher that wait at the same time share one (`sharing`).
 
 *Measured* on two cores: 1,000,000 addresses are there 4 ms later than parsed in the daemon itself (44.9 and 40.9 ms), because
 the start of the process (115-150 ms) is over before the last byte arrives. While lists wait for a place, a process is
@@ -9,20 +8,18 @@ forked for each and not started. Where a start of the daemon expects a list that
 """
 
 import asyncio
-import fcntl
-import os
-import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
 from banlistd.adapters.parser_process import child
-from banlistd.adapters.parser_process.answer import ANSWER_SIZE, Answer, Status, decoded_answer
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job
-from banlistd.adapters.parser_process.result import MAX_RESULT, fault_of, taken_result
+from banlistd.adapters.parser_process.result import MAX_RESULT
+from banlistd.adapters.parser_process.running import START, RunningParser
+from banlistd.adapters.parser_process.sharing import Group, SharedProcess, SharedProcesses, SharedSession
 from banlistd.adapters.parser_process.starting import (
     BegunForker,
     Descriptors,
@@ -32,11 +29,7 @@ from banlistd.adapters.parser_process.starting import (
     StartParser,
     started,
 )
-from banlistd.core.feeds.parsed_list import ParsedList
-from banlistd.errors import FetchError, ParseError
 from banlistd.formats import Format, FormatType
-
-_PIPE = 1 << 20
 
 _MIB = 2**20
 _LEAST_MEMORY = 288 * _MIB
@@ -49,14 +42,8 @@ _MAX_AT_ONCE = 2
 _STARTED = 3
 """Processes that are there: one of them has begun before its place is free, and has not read a byte."""
 
-_SHORT = 1 << 16
-"""Octets of a result."""
-
 _IDLE = 2.0
 """Seconds without a list after which the process that forks ends."""
-
-_START = 30.0
-"""Seconds: 0.15 on a machine that is idle (measured), 1.6 on one with eight others on each core."""
 
 
 class ParserProcesses:
@@ -81,12 +68,13 @@ class ParserProcesses:
         self._now = now
         self._slots = asyncio.Semaphore(_MAX_AT_ONCE)
         self._starts = asyncio.Semaphore(_STARTED)
+        self._shared = SharedProcesses()
         self._sessions = 0
         self._forker: Forker | None = None
         self._idle: asyncio.TimerHandle | None = None
         if expects_lists or begun is not None:
             self._forker = Forker(begun=begun) if begun is not None else Forker()
-            self._rest_later(_START)
+            self._rest_later(START)
 
     def limits_for(self, form: Format, max_bytes: int, seconds: float) -> Limits:
         """JSON needs 12.1 bytes a byte of text beside the libraries, lines of other formats less than 5 (measured).
@@ -98,28 +86,36 @@ class ParserProcesses:
 
     @asynccontextmanager
     async def session(
-        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = ""
-    ) -> AsyncIterator["RunningParser"]:
+        self,
+        form: Format,
+        max_bytes: int,
+        seconds: float,
+        encoding: str = "",
+        next_path: str = "",
+        publisher: str = "",
+    ) -> AsyncIterator[RunningParser | SharedSession]:
         """Start a process, wait for one of two places, and end it when the block is left, however that happens."""
         many = self._slots.locked()
         self._sessions += 1
         if self._idle is not None:
             self._idle.cancel()
+        limits = self.limits_for(form, max_bytes, seconds)
+        group = Group(publisher, limits) if publisher else None
         try:
-            async with self._starts:
-                limits = self.limits_for(form, max_bytes, seconds)
-                job = Job(replace(form, now=int(self._now())), max_bytes, encoding, limits, next_path)
-                session = RunningParser(await self._start_for(many=many), job)
-                has_place = False
-                try:
-                    has_place = await self._slots.acquire()
-                    yield session
-                finally:
+            with self._shared.expecting(group) as take:
+                async with self._starts:
+                    job = Job(replace(form, now=int(self._now())), max_bytes, encoding, limits, next_path)
+                    session = self._begun(job, group, take, await self._forker_for(many=many))
+                    has_place = False
                     try:
-                        await session.close()
+                        has_place = await self._slots.acquire()
+                        yield session
                     finally:
-                        if has_place:
-                            self._slots.release()
+                        try:
+                            await session.close()
+                        finally:
+                            if has_place:
+                                self._slots.release()
         finally:
             self._sessions -= 1
             if not self._sessions and self._forker is not None:
@@ -130,13 +126,30 @@ class ParserProcesses:
         if self._forker is not None:
             await self._forker.close()
 
-    async def _start_for(self, *, many: bool) -> StartParser:
-        """A fork while lists wait, if there can be forks; otherwise a process of its own."""
+    def _begun(
+        self, job: Job, group: Group | None, take: Callable[[], SharedProcess | None], forker: Forker | None
+    ) -> RunningParser | SharedSession:
+        """A fork while lists wait, or one that has read others, if there can be forks; otherwise a process of its own."""
+        if forker is None:
+            return RunningParser(partial(_spawned, self._program), job)
+        if group is None:
+            return RunningParser(forker.start, job)
+        process = take()
+        if process is not None:
+            with suppress(OSError):  # it has ended meanwhile
+                return SharedSession(self._shared, group, process, job, self._start_alone)
+        return SharedSession(self._shared, group, SharedProcess(forker.start), job, self._start_alone)
+
+    async def _start_alone(self) -> StartParser:
+        """For a list whose process had read others, and did not do well."""
+        forker = await self._forker_for(many=False)
+        return forker.start if forker is not None else partial(_spawned, self._program)
+
+    async def _forker_for(self, *, many: bool) -> Forker | None:
         if many and self._forker is None:
             self._forker = Forker()
-        if self._forker is not None and await self._forker.is_ready():
-            return self._forker.start
-        return partial(_spawned, self._program)
+        forker = self._forker
+        return forker if forker is not None and await forker.is_ready() else None
 
     def _rest_later(self, seconds: float) -> None:
         self._idle = asyncio.get_running_loop().call_later(seconds, self._rest)
@@ -150,135 +163,3 @@ class ParserProcesses:
 
 def _spawned(program: str, job: Job, descriptors: Descriptors, on_end: OnEnd) -> SpawnedParser:
     return SpawnedParser(started(program, job, descriptors), on_end)
-
-
-class RunningParser:
-    """One process and its three descriptors. Made on the event loop's own thread: the process dies with that thread."""
-
-    def __init__(self, start: StartParser, job: Job) -> None:
-        self._ended, self._ready = asyncio.Event(), asyncio.Event()
-        self._code = 0
-        with ExitStack() as failed:
-            self._result = _kept(failed, os.memfd_create("banlistd-result", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
-            body, self._body = (_kept(failed, end) for end in os.pipe2(os.O_CLOEXEC))
-            self._answer, answer = (_kept(failed, end) for end in os.pipe2(os.O_CLOEXEC))
-            with suppress(OSError):  # an account may have used up its share of pipe memory; then it stays as it is
-                fcntl.fcntl(self._body, fcntl.F_SETPIPE_SZ, _PIPE)
-            os.set_blocking(self._body, False)
-            self._process = start(job, (body, self._result, answer), self._has_ended)
-            failed.pop_all()
-        os.close(body)
-        os.close(answer)
-        os.set_blocking(self._answer, False)
-        asyncio.get_running_loop().add_reader(self._answer, self._has_begun)
-
-    async def ready(self) -> None:
-        """Wait until the process has lost its rights and reads, or has ended. Raises FetchError after too long."""
-        try:
-            async with asyncio.timeout(_START):
-                await self._ready.wait()
-        except TimeoutError as exc:
-            raise FetchError(
-                f"the process that reads lists did not start within {_START:g} s", "is the machine overloaded?"
-            ) from exc
-
-    async def feed(self, data: bytes) -> None:
-        """Hand on the next bytes as they arrived; waits while the process is busy.
-
-        Raises FetchError and ParseError where the process has ended: more bytes would be in vain.
-        """
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[os.write(self._body, view) :]
-            except BlockingIOError:
-                await self._writable()
-            except BrokenPipeError:
-                await self._ended.wait()
-            if self._ended.is_set():
-                raise fault_of(self._read_answer())
-
-    async def finish(self) -> ParsedList:
-        """After the last byte: the list. Raises FetchError and ParseError."""
-        os.close(self._body)
-        self._body = -1
-        await self._ended.wait()
-        answer = self._read_answer()
-        if answer.status is not Status.PARSED:
-            raise fault_of(answer)
-        # A short result is checked in less time than it takes to switch to a thread.
-        is_short = answer.octets <= _SHORT
-        addresses, timed = (
-            taken_result(self._result, answer) if is_short else await asyncio.to_thread(taken_result, self._result, answer)
-        )
-        return ParsedList(
-            addresses,
-            answer.entries,
-            answer.rejected,
-            answer.samples,
-            answer.is_html,
-            answer.said,
-            answer.data_lines,
-            answer.next_page,
-            timed,
-        )
-
-    async def close(self) -> None:
-        """Kill the process if it still runs, wait for its end, and let go of everything."""
-        asyncio.get_running_loop().remove_reader(self._answer)
-        if not self._ended.is_set():
-            self._process.kill()
-            await asyncio.shield(self._ended.wait())
-        for number in (self._body, self._answer, self._result):
-            if number >= 0:
-                os.close(number)
-
-    def _has_begun(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._answer)
-        self._ready.set()
-
-    def _has_ended(self, code: int) -> None:
-        self._code = code
-        self._ended.set()
-        self._ready.set()
-
-    async def _writable(self) -> None:
-        loop = asyncio.get_running_loop()
-        can_write = asyncio.Event()
-        loop.add_writer(self._body, can_write.set)
-        try:
-            done = [asyncio.ensure_future(event.wait()) for event in (can_write, self._ended)]
-            try:
-                await asyncio.wait(done, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in done:
-                    task.cancel()
-        finally:
-            loop.remove_writer(self._body)
-
-    def _read_answer(self) -> Answer:
-        octets = b""
-        with suppress(BlockingIOError):
-            octets = os.read(self._answer, ANSWER_SIZE + 2).removeprefix(child.READY)
-        if not octets:
-            raise ParseError(f"the process that reads the list {_how(self._code)}", _HINTS.get(-self._code, ""))
-        try:
-            return decoded_answer(octets)
-        except ValueError as exc:
-            raise ParseError(f"the process that reads the list gave no proper answer ({exc})") from exc
-
-
-_HINTS: dict[int, str] = {
-    signal.SIGXCPU: "raise `timeout` of the source, if its list is right",
-    signal.SIGKILL: "the machine is short of memory",
-    signal.SIGSYS: "it tried what it must not: treat the list as hostile, or report this",
-}
-
-
-def _how(code: int) -> str:
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-
-
-def _kept(stack: ExitStack, descriptor: int) -> int:
-    stack.callback(os.close, descriptor)
-    return descriptor

@@ -25,8 +25,11 @@ Result = tuple[AddressSet, TimedEntries | None]
 
 
 def taken_result(result: int, answer: Answer) -> Result:
-    """Seal the result file, so that it cannot change any more, and return `result_in` it."""
-    fcntl.fcntl(result, _F_ADD_SEALS, _F_SEAL_ALL)
+    """Seal the result file, so that it cannot change any more, and return `result_in` it. Raises ParseError as that does."""
+    try:
+        fcntl.fcntl(result, _F_ADD_SEALS, _F_SEAL_ALL)
+    except OSError as exc:  # EBUSY: a process that lives has it mapped; EPERM: it has sealed it, so it may be written to
+        raise ParseError(f"the result of the process that reads the list cannot be sealed: {exc.strerror}") from exc
     return result_in(result, answer)
 
 

@@ -13,8 +13,8 @@ from typing import Protocol, Self
 from banlistd.adapters.parser_process import forker
 from banlistd.adapters.parser_process.job import Job, encoded_job
 
-Descriptors = tuple[int, int, int]
-"""Of the body, the result file and the answer."""
+Descriptors = tuple[int, ...]
+"""Of the body, the result file and the answer; for a fork that reads several lists, also of the socket of its further jobs."""
 
 OnEnd = Callable[[int], None]
 """Called once with the exit code; negative: the number of a signal."""
