@@ -58,6 +58,47 @@ def test_a_byte_anywhere_in_a_file_changes_its_hash(tmp_path: Path) -> None:
     assert len(hashes) == len(contents)
 
 
+class Publishers(InProcessParser):
+    """Notes the publisher of each list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    @asynccontextmanager
+    async def session(
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = "", publisher: str = ""
+    ) -> AsyncIterator[InProcessSession]:
+        self.names.append(publisher)
+        async with super().session(form, max_bytes, seconds, encoding, next_path, publisher) as session:
+            yield session
+
+    def of(self, *paths: Path) -> list[str]:
+        for path in paths:
+            source = Source(id=SourceId("a-list"), path=path, timeout=10.0, max_bytes=1 << 20)
+            asyncio.run(file.LocalFiles(self).fetch(source, Validators(), ignored))
+        return self.names
+
+
+def test_the_publisher_of_a_file_is_the_owner_and_the_folder_that_links_lead_to(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (tmp_path / "link").symlink_to(inner)
+    (tmp_path / "other").symlink_to(inner / "a")
+    written(tmp_path / "outside")
+    paths = written(inner / "a"), written(inner / "b"), tmp_path / "link" / "a", tmp_path / "other", tmp_path / "outside"
+    *same, outside = Publishers().of(*paths)
+    assert set(same) == {f"{os.getuid()} {inner.resolve()}"}
+    assert outside == f"{os.getuid()} {tmp_path.resolve()}"
+
+
+def test_a_file_that_is_long_or_packed_or_may_be_written_by_others_has_no_publisher(tmp_path: Path) -> None:
+    open_to_others = written(tmp_path / "open")
+    open_to_others.chmod(0o666)
+    paths = written(tmp_path / "long", LIST * 10), written(tmp_path / "packed", gzip.compress(LIST)), open_to_others
+    assert Publishers().of(*paths) == ["", "", ""]
+
+
 def test_a_file_that_was_not_touched_is_not_read_again(tmp_path: Path) -> None:
     path = written(tmp_path / "list")
     assert fetch(path, taken(path).validators) == NotModified()

@@ -323,7 +323,8 @@ def lying(monkeypatch: pytest.MonkeyPatch, folder: Path, *, first: str = "pass",
     return noted(monkeypatch, lambda: Forker(str(program)))
 
 
-_SECOND = "body, result, answer = receive(jobs); os.write(answer, child.READY)\n"
+_BEGIN = "body, result, answer = receive(jobs); os.write(answer, child.READY)\n"
+_SECOND = _BEGIN + "while os.read(body, 65536): pass\n"
 
 _AT_SECOND = {
     "dies": "receive(jobs); os.kill(os.getpid(), signal.SIGKILL)",
@@ -331,7 +332,8 @@ _AT_SECOND = {
     "makes a call that it must not make": "receive(jobs); os.getppid()",
     "never asks for more": "wait()",
     "takes the job and says nothing": "receive(jobs)",
-    "is ready and says nothing": _SECOND,
+    "is ready and says nothing": _BEGIN,
+    "answers before it has read": _BEGIN + "write(result, 77); say(answer, hosts4=1)",
     "closes all and says nothing": _SECOND + "for each in (body, result, answer): os.close(each)",
     "refuses the list": _SECOND + "say(answer, Status.NOT_A_LIST, message='no')",
     "says that memory is short": _SECOND + "say(answer, Status.OUT_OF_MEMORY)",
