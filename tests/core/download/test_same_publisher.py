@@ -45,12 +45,25 @@ def test_what_a_library_of_c_scans_or_searches_is_read_alone(kind: FormatType) -
         b"BZh91AY&SY may be bzip2",
         b' \n{"ip": "192.0.2.1"}\n',
         b'["192.0.2.1"]',
+        b'# a comment\n{"ip": "192.0.2.1"}\n',
         LIST.decode().encode("utf-16"),
         "192.0.2.1 # café\n".encode(),
         LIST + b"\0",
         b"1" * (SHORT + 1),
     ],
-    ids=["gzip", "zip", "ASCII zip", "bzip2", "JSON lines", "JSON", "UTF-16", "UTF-8", "NUL", "long"],
+    ids=[
+        "gzip",
+        "zip",
+        "ASCII zip",
+        "bzip2",
+        "JSON lines",
+        "JSON",
+        "JSON behind a comment",
+        "UTF-16",
+        "UTF-8",
+        "NUL",
+        "long",
+    ],
 )
 def test_what_is_packed_or_json_or_no_plain_text_or_long_is_read_alone(body: bytes) -> None:
     assert not may_share(Format(), body)
@@ -66,6 +79,10 @@ def test_files_share_only_with_those_of_the_same_owner_in_the_same_folder() -> N
 @pytest.mark.parametrize("mode", [0o100664, 0o100646, 0o100666])
 def test_a_file_that_other_accounts_may_write_has_no_publisher(mode: int) -> None:
     assert publisher_of_file("/lists", 0, mode) == ""
+
+
+def test_a_file_whose_owner_the_kernel_does_not_know_has_no_publisher() -> None:
+    assert publisher_of_file("/lists", 65534, 0o100644) == ""
 
 
 def test_a_file_in_no_known_folder_has_no_publisher() -> None:

@@ -102,7 +102,7 @@ class SharedProcesses:
             self._waiting.subtract(left)
             left.clear()
             process = next((free for of, free in self._free if of == group and not free.has_ended), None)
-            self._free = [(of, free) for of, free in self._free if free is not process]
+            self._free = [(of, free) for of, free in self._free if free is not process and not free.has_ended]
             self._end_surplus(group)
             return process
 

@@ -29,7 +29,8 @@ _TEXTS = frozenset(
     }
 )
 
-_BEGIN_OF_JSON = (b"{", b"[")
+_NO_ACCOUNT = 65534
+"""The owner that the kernel shows where it knows none: the overflow uid of user namespaces and of NFS (user_namespaces(7))."""
 
 
 def publisher_of_file(folder: str, owner: int, mode: int) -> str:
@@ -38,7 +39,7 @@ def publisher_of_file(folder: str, owner: int, mode: int) -> str:
     `folder`: without links. `owner`: its uid. `mode`: as stat(2) gives it.
     """
     others = mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return "" if others or not folder.startswith("/") else f"{owner} {folder}"
+    return "" if others or owner == _NO_ACCOUNT or not folder.startswith("/") else f"{owner} {folder}"
 
 
 def may_share(form: Format, body: bytes) -> bool:
@@ -46,4 +47,5 @@ def may_share(form: Format, body: bytes) -> bool:
     if form.type not in _TEXTS or len(body) > SHORT or not body.isascii() or b"\0" in body:
         return False
     is_packed = kind_of(body) is not None or body.startswith(ZIP_MAGICS)
-    return not is_packed and not body.lstrip().startswith(_BEGIN_OF_JSON)
+    may_have_json = b"{" in body or b"[" in body  # `auto` may see JSON lines behind comments
+    return not is_packed and not may_have_json
