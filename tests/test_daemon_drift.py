@@ -161,7 +161,7 @@ def test_a_repair_that_fails_is_tried_again_without_a_further_disturbance(tmp_pa
         await world.firewall.teardown()
         world.firewall.fail_before = True
         news.put_nowait(ExternalChange("nft[4711]"))
-        await world.announcer.until(EventName.SERVICE_FAULT, times=2)
+        await world.announcer.until(EventName.SERVICE_FAULT)
         world.firewall.fail_before = False
         repaired = await world.announcer.until(EventName.FIREWALL_DRIFT_REPAIRED)
         assert repaired.fields["CULPRIT"] == "nft[4711]"

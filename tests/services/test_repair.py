@@ -258,3 +258,28 @@ async def test_a_firewall_that_cannot_be_repaired_any_more_is_recorded_again_and
         assert 9 <= firewall.names().count(EventName.SERVICE_FAULT) <= 10
         assert EventName.FIREWALL_DRIFT_ENDED not in firewall.names()
         assert firewall.used < 1
+
+
+@in_virtual_time
+async def test_repairs_that_fail_from_the_first_change_on_are_tried_again_at_each_and_recorded_once() -> None:
+    firewall = Contested(cost=0.001)
+    async with firewall.repaired():
+        firewall.fails = repeat(True)
+        await firewall.delete_every(1.0, 60)
+        assert firewall.used >= 60 * firewall.cost
+        assert firewall.names() == [EventName.SERVICE_FAULT]
+        assert "the kernel said no (changed by nft[0])" in firewall.announcer.events[0].message
+        firewall.fails = repeat(False)
+        firewall.delete()
+        await asyncio.sleep(0.1)
+        assert firewall.restored.is_set()
+
+
+@in_virtual_time
+async def test_a_failure_that_another_program_is_no_reason_for_is_tried_again_less_and_less() -> None:
+    firewall = Contested(cost=0.001, at_once=False)
+    async with firewall.repaired():
+        firewall.fails = repeat(True)
+        firewall.delete()
+        await asyncio.sleep(20 * EVERY)
+        assert firewall.used < 30 * firewall.cost

@@ -5,6 +5,7 @@ Repairs have a budget of processor time, so that a program that undoes them agai
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from banlistd.control_api import Repairs
 from banlistd.core.printing import counted
@@ -70,11 +71,16 @@ class RepairLoop:
                 pause = 0.0
                 continue
             pause = min(max(2 * pause, FAILURE_PAUSE), self._every)
-            if self._recurrence.began is None:
-                await asyncio.sleep(pause)
-            else:
-                # A repair fails if another program deletes the table meanwhile. That is no reason to wait for longer.
-                await self._next_change(pause)
+            await self._pause(pause)
+
+    async def _pause(self, seconds: float) -> None:
+        """A repair fails if another program deletes the table meanwhile. Its next change ends the pause."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                change = await self._next_change(self._every)
+                while not change.culprit and self._recurrence.began is None:
+                    change = await self._next_change(self._every)
+                self._pending = change if change.culprit else self._pending
 
     async def _turn(self) -> bool:
         """Wait and repair; False after a failure that was recorded already."""
@@ -85,16 +91,21 @@ class RepairLoop:
         try:
             await self._repair(self._pending)
         except BanlistdError as error:
-            if not self._was_recorded(error):
-                raise
-            return False
+            culprit = self._pending.culprit
+            if self._was_recorded(error, culprit):
+                return False
+            if culprit:
+                raise type(error)(f"{error.message} (changed by {culprit})", error.hint) from error
+            raise
         self._pending = None
+        if self._recurrence.began is None:
+            self._recorded.clear()
         return True
 
-    def _was_recorded(self, error: BanlistdError) -> bool:
-        """Whether recurring drift had this failure before, and not long ago; if not, it has now."""
+    def _was_recorded(self, error: BanlistdError, culprit: str) -> bool:
+        """Whether drift that recurs, or is another program's, had this failure before, and not long ago; if not, it has now."""
         now = self._clock.monotonic()
-        if self._recurrence.began is None:
+        if self._recurrence.began is None and not culprit:
             return False
         if now - self._recorded.get(str(error), -CALM) < CALM:
             return True
