@@ -11,6 +11,7 @@ class RollOuts:
 
     def __init__(self) -> None:
         self.rows: dict[str, RollOutState] = {}
+        self.version = 0
         self.fault: LedgerError | None = None
 
     async def every(self) -> Mapping[str, RollOutState]:
@@ -20,3 +21,11 @@ class RollOuts:
         if self.fault:
             raise self.fault
         self.rows[name] = state
+
+    async def highest(self) -> int:
+        return self.version
+
+    async def published(self, version: int) -> None:
+        if self.fault:
+            raise self.fault
+        self.version = max(self.version, version)

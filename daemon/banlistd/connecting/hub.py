@@ -16,7 +16,7 @@ from banlistd.core.credentials import credential_names
 from banlistd.core.fleet.following import PartMove, fleet_moves
 from banlistd.errors import BanlistdError, FetchError, FleetError
 from banlistd.events import EventName
-from banlistd.model import SourceId
+from banlistd.model import OutcomeKind, SourceId
 from banlistd.paths import Paths
 from banlistd.services.publishing.cosigning import Cosigning, CosigningParts, JudgedList
 from banlistd.services.publishing.publisher import HubParts, Publisher
@@ -28,6 +28,8 @@ _NEWS = (
     *(EventName.IMPORT_COMPLETED, EventName.SOURCE_ROLLED_BACK, EventName.SOURCE_RESUMED),
     *(EventName.LIST_STOPPED, EventName.LIST_RELEASED),
 )
+
+_NOT_GOOD = (OutcomeKind.FAILED, OutcomeKind.REFUSED, OutcomeKind.DEFERRED)
 
 
 async def publish_lists(application: Application, fleet: Fleet, publish: Publish, places: Paths) -> None:
@@ -94,6 +96,14 @@ async def _poll(application: Application, source_id: SourceId) -> None:
         await application.service.refresh([source_id], anyway=False)
 
 
+async def _is_polled(application: Application, source_id: SourceId) -> bool:
+    """Whether it gave a good list, or an operator has it paused or pinned."""
+    with suppress(BanlistdError):
+        outcomes = await application.service.refresh([source_id], anyway=False)
+        return all(one.kind not in _NOT_GOOD for one in outcomes)
+    return False
+
+
 def _publisher(application: Application, publish: Publish, repository: HubRepository, roll_out: RollOut) -> Publisher:
     lists = tuple(SourceId(name) for name in publish.lists)
     parts = HubParts(
@@ -105,6 +115,7 @@ def _publisher(application: Application, publish: Publish, repository: HubReposi
         application.announcer,
         application.clock,
         roll_out,
+        partial(_is_polled, application),
     )
     return Publisher(lists, publish.every, parts)
 

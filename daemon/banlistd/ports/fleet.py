@@ -20,10 +20,13 @@ class Repository(Protocol):
     async def state(self, names: Sequence[str]) -> Published:
         """What is published now, of these lists."""
 
-    async def publish(self, names: Sequence[str], lists: Mapping[str, NewContent], *, looks_around: bool) -> Published:
+    async def publish(
+        self, names: Sequence[str], lists: Mapping[str, NewContent], *, looks_around: bool, above: int
+    ) -> Published:
         """Sign everything anew that needs it, and the timestamp. `names`: every list; `lists`: those with a new content.
 
-        `looks_around`: ask the mirrors first whether another hub publishes. Raises StoodDownError if one does.
+        `looks_around`: ask the mirrors first whether another hub publishes. `above`: the highest version that was published
+        here. Raises StoodDownError if another hub publishes, or if the version would not be above.
         """
 
     async def stamp(self) -> object:
@@ -82,3 +85,9 @@ class RollOutLog(Protocol):
 
     async def keep(self, name: str, state: "RollOutState") -> None:
         """Write that of a list, in place of what is known of it."""
+
+    async def highest(self) -> int:
+        """The highest version that was published for the fleet here; 0: none is known."""
+
+    async def published(self, version: int) -> None:
+        """Remember a version, if it is higher."""

@@ -1,6 +1,6 @@
 """The lists of a fleet, as the configuration in force has them: without a fleet, nothing of it is imported."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.feeds.guards import HOLD
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
-from banlistd.model import NotModified, Validators
+from banlistd.model import NotModified, Remark, Validators
 from banlistd.paths import Paths
 from banlistd.ports import Announcer, Clock, Fetcher, OnBody
 from banlistd.ports.reports import ReportStores
@@ -61,6 +61,10 @@ class FleetInForce:
         """None for a machine that is no hub."""
         return self._roll_out
 
+    def remarks(self) -> Sequence[Remark]:
+        """On the clock, and on why a hub does not publish."""
+        return (*self.witness.remarks(), *(self._roll_out.remarks() if self._roll_out is not None else ()))
+
     def sighted(self, stores: ReportStores, exempt: "Callable[[], Awaitable[Exempt]]") -> Sighted:
         """A Fetcher of what nodes report, too."""
         return Sighted(stores, exempt, self._clock, self, self.witness)
@@ -78,7 +82,7 @@ class FleetInForce:
         if fleet is None or fleet.publish is None:
             self._roll_out = None
         elif self._roll_out is None:
-            self._roll_out = self._made_roll_out()
+            self._roll_out = self._made_roll_out(fleet)
 
     async def fetch(self, source: Source, validators: Validators, on_body: OnBody) -> Download | NotModified:
         if self._lists is not None:
@@ -97,8 +101,8 @@ class FleetInForce:
         waits_since = partial(QuarantineTable(self._database).refused_since, HOLD)
         return FleetLists(fleet, programs, log, self._content_of, self._announcer, self._clock, self._others, waits_since)
 
-    def _made_roll_out(self) -> "RollOut":
+    def _made_roll_out(self, fleet: Fleet) -> "RollOut":
         from banlistd.adapters.storage.fleet.roll_out_table import RollOutTable  # noqa: PLC0415 - as above
         from banlistd.services.publishing.roll_out import RollOut  # noqa: PLC0415 - as above
 
-        return RollOut(RollOutTable(self._database), self._announcer, self._clock)
+        return RollOut(RollOutTable(self._database, fleet.name), self._announcer, self._clock)

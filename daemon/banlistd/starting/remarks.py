@@ -71,7 +71,7 @@ async def remarks_of_now(
     """All of the running daemon."""
     on_lists = await asyncio.to_thread(list_remarks, service.config)
     on_rules = await _remarks_on_rules(firewall, places)
-    on_traffic = [*connections.remarks(), *hits.remarks(), *await uncovered.remarks(), *fleet.witness.remarks()]
+    on_traffic = [*connections.remarks(), *hits.remarks(), *await uncovered.remarks(), *fleet.remarks()]
     return [*trial.remarks(), *on_rules, *on_traffic, *on_lists, *confinement_remarks()]
 
 

@@ -47,8 +47,21 @@ class Hub:
         never: Any = None
         self.roll_out = RollOut(RollOuts(), self.announcer, self.clock)
         stores = cast("Any", self), cast("Any", self.storage)
-        self.parts = HubParts(self.contents.get, never, *stores, self, self.announcer, self.clock, self.roll_out)
+        self.polled: list[SourceId] = []
+        self.is_good, self.above = True, 0
+        self.feed: AddressSet | None = None
+        self.parts = HubParts(self.contents.get, never, *stores, self, self.announcer, self.clock, self.roll_out, self.poll)
         self.publisher = Publisher((DROP,), 1.0, self.parts)
+
+    def restart(self) -> None:
+        """The next process, with the same database and folder."""
+        self.publisher = Publisher((DROP,), 1.0, self.parts)
+
+    async def poll(self, source_id: SourceId) -> bool:
+        self.polled.append(source_id)
+        if self.is_good and self.feed is not None:
+            self.complete(self.feed)
+        return self.is_good
 
     def turn(self, *, has_news: bool) -> None:
         asyncio.run(self.publisher.turn(has_news=has_news))
@@ -65,7 +78,10 @@ class Hub:
     async def state(self, names: Sequence[str]) -> Published:
         return self.found
 
-    async def publish(self, names: Sequence[str], lists: Mapping[str, NewContent], *, looks_around: bool) -> Published:
+    async def publish(
+        self, names: Sequence[str], lists: Mapping[str, NewContent], *, looks_around: bool, above: int
+    ) -> Published:
+        self.above = above
         if self.error:
             raise self.error
         if self.meanwhile:
@@ -395,3 +411,63 @@ def test_a_file_that_is_not_the_content_that_it_is_called_is_no_base() -> None:
         lambda file: whole_file(a_list(2)) if file == "other" else b"BLZ1",
     )
     assert made.files.keys() == {"full.blz"}
+
+
+def with_a_database_of_yesterday(hub: Hub) -> None:
+    for seed in (1, 2):
+        hub.complete(a_list(seed))
+        hub.turn(has_news=True)
+    hub.complete(a_list(1))
+    hub.restart()
+
+
+def test_a_database_of_yesterday_publishes_nothing_until_its_source_was_polled(hub: Hub) -> None:
+    with_a_database_of_yesterday(hub)
+    hub.feed = a_list(3)
+    hub.turn(has_news=True)
+    assert hub.polled == [DROP]
+    assert hub.lists[2:] == [[]]
+    hub.turn(has_news=True)
+    assert hub.newest()[0] == a_list(3).content_hash()
+    assert hub.polled == [DROP]
+
+
+def test_a_database_of_yesterday_whose_source_does_not_answer_is_named(hub: Hub) -> None:
+    with_a_database_of_yesterday(hub)
+    hub.is_good = False
+    hub.turn(has_news=True)
+    assert hub.lists[2:] == [[]]
+    assert hub.announcer.names()[-1] is EventName.FLEET_FAULT
+    assert "older than what it has published" in hub.announcer.events[-1].message
+    (remark,) = hub.roll_out.remarks()
+    assert "older than what it has published" in remark.message
+    hub.is_good, hub.feed = True, a_list(2)
+    hub.clock.time += 600
+    hub.turn(has_news=False)
+    assert hub.lists[3:] == [[]]
+    assert hub.announcer.names()[-1] is EventName.FLEET_FAULT_OVER
+    assert not hub.roll_out.remarks()
+
+
+def test_a_source_that_has_gone_back_itself_is_published_after_its_poll(hub: Hub) -> None:
+    with_a_database_of_yesterday(hub)
+    hub.feed = a_list(1)
+    hub.turn(has_news=True)
+    assert hub.newest()[0] == a_list(1).content_hash()
+
+
+def test_what_was_imported_just_before_a_kill_is_published_though_its_source_is_silent(hub: Hub) -> None:
+    hub.complete(a_list(1))
+    hub.turn(has_news=True)
+    hub.complete(a_list(2))
+    hub.restart()
+    hub.is_good = False
+    hub.turn(has_news=True)
+    assert hub.newest()[0] == a_list(2).content_hash()
+
+
+def test_the_highest_version_that_was_published_is_remembered(hub: Hub) -> None:
+    for seed in (1, 2, 3):
+        hub.complete(a_list(seed))
+        hub.turn(has_news=True)
+    assert (hub.above, asyncio.run(hub.roll_out.highest())) == (2, 3)

@@ -1,6 +1,7 @@
 """What a hub publishes, as python-tuf's own client takes it: contents, renewals, promotions, revocations, two hubs."""
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -162,6 +163,38 @@ def test_a_hub_whose_folder_is_older_than_what_was_published_stops(tmp_path: Pat
     publish(twin.job({}), now())
     with pytest.raises(StoodDownError, match="knows only 1"):
         publish(twin.job({}, mirrors=(hub.folder.public,)), now())
+
+
+def test_a_hub_whose_folder_is_older_than_its_database_stops_until_it_is_promoted_above(tmp_path: Path, hub: Hub) -> None:
+    publish(hub.job({}), now())
+    copy = tmp_path / "copy"
+    shutil.copytree(hub.folder.path, copy)
+    for _ in range(3):
+        publish(hub.job({}), now())
+    shutil.rmtree(hub.folder.path)
+    copy.rename(hub.folder.path)
+    with pytest.raises(StoodDownError, match="has version 1, and 4 was published here before"):
+        publish(replace(hub.job({}), published=4), now())
+    hub.promote()
+    assert publish(replace(hub.job({}), published=4), now())["timestamp"] == STRIDE + 1
+    # Once more, where the term of the lease is lost as well.
+    with pytest.raises(StoodDownError):
+        publish(replace(hub.job({}), published=2 * STRIDE + 5), now())
+    for _ in range(2):
+        hub.promote()
+    assert publish(replace(hub.job({}), published=2 * STRIDE + 5), now())["timestamp"] == 3 * STRIDE + 1
+
+
+@pytest.mark.parametrize("damage", [b"", b"[]", b'{"signed": 3}', b'{"signed": {"targets"', b"\xff" * 100])
+@pytest.mark.parametrize("role", ["drop", "snapshot"])
+def test_old_metadata_that_is_damaged_keeps_no_hub_from_publishing(hub: Hub, node: Node, role: str, damage: bytes) -> None:
+    for words in ("one", "two", "three"):
+        publish(hub.job({"drop": new_content(words)}), now())
+    (hub.folder.metadata / f"1.{role}.json").write_bytes(damage)
+    answer = read_answer(json.dumps(publish(hub.job({"drop": new_content("four")}), now())).encode())
+    known = ["four", "three", "two", *(["one"] if role == "snapshot" else [])]
+    assert [one.content for one in answer.lists["drop"]] == [hash_of(words) for words in known]
+    assert node.pull(hub.folder.public, "drop/full.blz") == b"four"
 
 
 def test_a_mirror_that_lies_about_its_version_stops_no_hub(tmp_path: Path, owners: Owners, hub: Hub) -> None:

@@ -42,10 +42,12 @@ class HubRepository:
     async def state(self, names: Sequence[str]) -> Published:
         return await self._run(PublishJob(str(self._folder), "", tuple(names), {}))
 
-    async def publish(self, names: Sequence[str], lists: Mapping[str, NewContent], *, looks_around: bool) -> Published:
+    async def publish(
+        self, names: Sequence[str], lists: Mapping[str, NewContent], *, looks_around: bool, above: int
+    ) -> Published:
         mirrors = self._mirrors if looks_around else ()
         ca = str(self._ca) if self._ca else ""
-        job = PublishJob(str(self._folder), str(self._key()), tuple(names), lists, mirrors, ca, self._cosigned())
+        job = PublishJob(str(self._folder), str(self._key()), tuple(names), lists, mirrors, ca, self._cosigned(), above)
         return await self._run(job)
 
     async def stamp(self) -> object:

@@ -36,7 +36,8 @@ class PublishJob:
     """`folder`: of the hub. `key`: the file of its private key; empty: only say what is known. `names`: every list published.
 
     `mirrors`: looked at first, for what another hub published; `ca`: a file with the authorities that count for them.
-    `cosigned`: what other hubs have signed of what this one wants to publish, foreign text.
+    `cosigned`: what other hubs have signed of what this one wants to publish, foreign text. `published`: the highest version of
+    a timestamp that is known to have been published here.
     """
 
     folder: str
@@ -46,6 +47,7 @@ class PublishJob:
     mirrors: tuple[str, ...] = ()
     ca: str = ""
     cosigned: tuple[str, ...] = ()
+    published: int = 0
 
 
 def job_octets(job: PublishJob) -> list[bytes]:
@@ -68,6 +70,7 @@ def job_octets(job: PublishJob) -> list[bytes]:
         "mirrors": job.mirrors,
         "ca": job.ca,
         "cosigned": job.cosigned,
+        "published": job.published,
     }
     return [json.dumps(head).encode() + b"\n", *(octets for new in job.lists.values() for octets in new.files.values())]
 
@@ -80,7 +83,8 @@ def read_job(source: IO[bytes]) -> PublishJob:
         names = tuple(str(name) for name in head["names"])
         texts = {name: str(head[name]) for name in ("folder", "key", "ca")}
         mirrors, cosigned = tuple(map(str, head["mirrors"])), tuple(map(str, head["cosigned"]))
-        job = PublishJob(names=names, lists=lists, mirrors=mirrors, cosigned=cosigned, **texts)
+        published = int(head["published"])
+        job = PublishJob(names=names, lists=lists, mirrors=mirrors, cosigned=cosigned, published=published, **texts)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise FleetError("the job cannot be read", "this is a fault of banlistd; please report it") from error
     if not all(_NAME.fullmatch(name) for name in (*names, *lists)) or not {*lists} <= {*names}:

@@ -3,11 +3,15 @@
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from banlistd.control.declaration import Argument, Completes, LocalCommand
 from banlistd.core.printing import printable
 from banlistd.ctl.fleet.common import FOLDER, MACHINE_CONFIG, PASSPHRASE, offline, passphrase, refuse_on_hub
 from banlistd.errors import UsageError
+
+if TYPE_CHECKING:
+    from banlistd.trust.ceremony.keys import FleetKey
 
 _ADDRESS = "pkcs11:token=T;object=O?module-path=LIBRARY"
 _ROLES = ("root", "targets", "hub")
@@ -38,8 +42,13 @@ def _make(arguments: argparse.Namespace) -> int:
         )
     else:
         print(f"{path}: the private key of {name}, which stays here{' under its passphrase' if secret else ''}")
-        print(f"{beside}: its public half, to hand over: {public.line.strip()}")
+        _say_public(beside, public)
     return 0
+
+
+def _say_public(path: Path, key: "FleetKey") -> None:
+    print(f"{path}: its public half, to hand over: {key.line.strip()}")
+    print(f"its digits, as everyone sees them who signs: {key.id[:16]}")
 
 
 def _make_in_token(arguments: argparse.Namespace, path: Path, name: str) -> int:
@@ -52,7 +61,7 @@ def _make_in_token(arguments: argparse.Namespace, path: Path, name: str) -> int:
         print(json.dumps({"file": "", "public": str(beside), "name": name, "id": public.id, "line": public.line.strip()}))
     else:
         print(f"{printable(place.token)}: the private key of {name}, which stays in the token")
-        print(f"{beside}: its public half, to hand over: {public.line.strip()}")
+        _say_public(beside, public)
     return 0
 
 

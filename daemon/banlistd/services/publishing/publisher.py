@@ -10,7 +10,7 @@ from banlistd.core.feeds.content import Content
 from banlistd.core.fleet.publish_job import NewContent, Published
 from banlistd.core.fleet.roll_out.stops import NO_STOP, UNTOUCHED, SignedStop, next_version, signed_stop
 from banlistd.core.printing import counted
-from banlistd.errors import FleetError, LedgerError, StoodDownError
+from banlistd.errors import BanlistdError, FleetError, LedgerError, StoodDownError
 from banlistd.events import Event, EventName
 from banlistd.model import RunState, SourceId
 from banlistd.ports import Announcer, Clock, Ledger, Storage
@@ -41,7 +41,8 @@ _WARNED_BEFORE = 30 * 86400.0
 @dataclass(frozen=True, slots=True)
 class HubParts:
     """`content`: of a source, as it is in force. `news`: waits for the next completed import of one of the lists, or for an
-    order about one, at most so many seconds; whether there was any. `roll_out`: which lists are stopped.
+    order about one, at most so many seconds; whether there was any. `roll_out`: which lists are stopped. `poll`: a source, now;
+    whether it gave a good list.
     """
 
     content: Callable[[SourceId], Content | None]
@@ -52,6 +53,7 @@ class HubParts:
     announcer: Announcer
     clock: Clock
     roll_out: RollOut
+    poll: Callable[[SourceId], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,9 @@ class Publisher:
         self._pause = self._retry = 0.0
         self._changes = 0
         self._fault = ""
+        # What an earlier process has left in force, and of whose source nothing is known since.
+        self._left = {name: content.content_hash for name in lists if (content := parts.content(name)) is not None}
+        self._older: set[SourceId] = set()
 
     async def run(self) -> NoReturn:
         """Until it is cancelled."""
@@ -108,7 +113,7 @@ class Publisher:
         except (FleetError, LedgerError) as error:
             self._pause = min(max(self._pause * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
             self._due = self._now + (_LONGEST_PAUSE if isinstance(error, StoodDownError) else self._pause)
-            self._tell_fault(str(error))
+            self._tell_fault(error)
         else:
             # A list that could not be read is tried again before the next timestamp is due.
             self._retry = 0.0 if is_whole else min(max(self._retry * 2, _FIRST_PAUSE), _LONGEST_PAUSE)
@@ -147,9 +152,25 @@ class Publisher:
             content, run = self._parts.content(name), runs.get(name)
             if content is None or content.adopted or run is None:
                 continue
-            if run.state is RunState.COMPLETED and run.content_hash == content.content_hash:
+            is_done = run.state is RunState.COMPLETED and run.content_hash == content.content_hash
+            if is_done and await self._may_be_newest(name, content.content_hash):
                 found[name] = content
         return found
+
+    async def _may_be_newest(self, name: SourceId, content_hash: str) -> bool:
+        """The database may be a copy from before: then the folder has a newer content, and the source is polled first."""
+        known = [one.content for one in self._published.lists.get(name, ())] if self._published else []
+        if self._left.get(name) != content_hash or not known or content_hash == known[0]:
+            return True
+        is_good = await self._parts.poll(name)
+        # What the folder does not know may be from just before the end of the last process.
+        if is_good or content_hash not in known:
+            del self._left[name]
+            self._older.discard(name)
+        else:
+            self._older.add(name)
+        now = self._parts.content(name)
+        return name not in self._left and now is not None and now.content_hash == content_hash
 
     async def _publish(self, *, renews: bool) -> bool:
         """Whether nothing was left out. Raises FleetError and LedgerError."""
@@ -163,13 +184,19 @@ class Publisher:
         if fault := parts.storage.fault:
             raise FleetError(f"the state is in memory only ({fault})", "a hub publishes what is written down")
         before = self._published
-        lists, fault = {}, ""
+        lists: dict[str, NewContent] = {}
+        missed: FleetError | None = None
         for name, wanted in (await self._waiting()).items():
             try:
                 lists[str(name)] = await self._encoded(name, wanted, before)
             except FleetError as error:
-                fault = f"{name}: {error}"  # the other lists and the timestamp are signed all the same
-        self._published = await parts.repository.publish(self._lists, lists, looks_around=renews)
+                # The other lists and the timestamp are signed all the same.
+                missed = FleetError(f"{name}: {error.message}", error.hint)
+        for name in sorted(self._older):
+            words = f"{name}: what this hub has is older than what it has published, and the source gives no newer list"
+            missed = FleetError(words, f"banlistctl refresh {name}")
+        above = await parts.roll_out.highest()
+        self._published = await parts.repository.publish(self._lists, lists, looks_around=renews, above=above)
         if lists:
             self._published_at = self._now
         parts.roll_out.note(self._lists, self._published)
@@ -184,15 +211,15 @@ class Publisher:
             }
             parts.announcer.announce(Event(EventName.FLEET_PUBLISHED, words, fields))
         left = self._published.offline_expires - parts.clock.now()
-        if fault:
-            self._tell_fault(fault)
+        if missed:
+            self._tell_fault(missed)
         elif left < _WARNED_BEFORE:
-            self._tell_fault("root or targets of the fleet end within 30 days (banlistctl fleet rotate FOLDER)")
+            self._tell_fault(FleetError("root or targets of the fleet end within 30 days", "banlistctl fleet rotate FOLDER"))
         elif self._fault:
-            self._fault = ""
+            self._fault, parts.roll_out.fault = "", None
             parts.announcer.announce(Event(EventName.FLEET_FAULT_OVER, "the lists of the fleet are published again"))
         await parts.roll_out.learn()
-        return not fault
+        return missed is None
 
     async def _encoded(self, name: SourceId, wanted: _Wanted, before: Published) -> NewContent:
         """Raises FleetError."""
@@ -203,7 +230,8 @@ class Publisher:
         made = await asyncio.to_thread(fleet_content, content.content_hash, content.addresses, known, whole_file)
         return replace(made, stop=wanted.stop)
 
-    def _tell_fault(self, reason: str) -> None:
+    def _tell_fault(self, error: BanlistdError) -> None:
+        reason, self._parts.roll_out.fault = str(error), error
         if reason != self._fault:
             self._fault = reason
             self._parts.announcer.announce(Event(EventName.FLEET_FAULT, f"not published: {reason}", {"REASON": reason}))

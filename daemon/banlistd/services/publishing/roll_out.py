@@ -24,8 +24,9 @@ from banlistd.core.fleet.roll_out.stops import (
     is_of_the_list,
     ordered,
 )
-from banlistd.errors import NoSuchSourceError, UsageError
+from banlistd.errors import BanlistdError, NoSuchSourceError, UsageError
 from banlistd.events import Event, EventName
+from banlistd.model import Remark
 from banlistd.ports import Announcer, Clock
 from banlistd.ports.fleet import RollOutLog
 
@@ -36,7 +37,8 @@ FEWEST_DIGITS = 6
 class RollOut:
     """One for the life of the hub. What is published of each list is noted by the publisher. `changes`: how many there were.
 
-    `missing`: signatures of other hubs, and those that this one does not give, as they were seen last.
+    `fault`: why nothing, or not all, is published. `missing`: signatures of other hubs, and those that this one does not give,
+    as they were seen last.
     """
 
     def __init__(self, log: RollOutLog, announcer: Announcer, clock: Clock) -> None:
@@ -49,11 +51,20 @@ class RollOut:
         self._states: dict[str, RollOutState] = {}
         self._moved = asyncio.Event()
         self.changes = 0
+        self.fault: BanlistdError | None = None
         self.missing: Sequence[MissingSignature] = ()
 
     def note(self, lists: Sequence[str], published: Published) -> None:
         """What is published now, of these lists."""
         self._lists, self._published = lists, published
+
+    def remarks(self) -> Sequence[Remark]:
+        """Why this hub does not publish what it has."""
+        return (Remark(f"fleet: not published: {self.fault.message}", self.fault.hint),) if self.fault else ()
+
+    async def highest(self) -> int:
+        """The highest version that is known to have been published here. Raises LedgerError."""
+        return await self._log.highest()
 
     @property
     def is_ready(self) -> bool:
@@ -68,6 +79,8 @@ class RollOut:
 
     async def learn(self) -> None:
         """What follows from what is published: noted, and maybe newer than the database. Raises LedgerError."""
+        if self._published is not None and self._published.timestamp > await self._log.highest():
+            await self._log.published(self._published.timestamp)
         async with self._lock:
             states = dict(await self._every())
         for name in self._lists:

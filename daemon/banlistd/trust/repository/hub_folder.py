@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -97,13 +97,14 @@ class HubFolder:
         return read_signed(self.metadata / f"{max(versions)}.root.json", Root) if versions else None
 
     def known_contents(self, name: str, newest: int, most: int) -> list[KnownContent]:
-        """The last contents of a list whose full files are there, the newest first. Raises FleetError.
+        """The last contents of a list whose full files are there, the newest first; without what is damaged. Raises FleetError.
 
         `newest`: the version that is in use. A kill leaves later ones, which no timestamp names: they were never published.
         """
         found: dict[str, KnownContent] = {}
         for version in sorted((version for version, role in self.files() if role == name and version <= newest), reverse=True):
-            document = self.read_plain(f"{version}.{name}.json")
+            file = f"{version}.{name}.json"
+            document = self.read_plain(file) if version == newest else self.read_old(file)
             full = document.get("targets", {}).get(f"{name}/{FULL}", {})
             digest, content = full.get("hashes", {}).get("sha256", ""), full.get("custom", {}).get("content", "")
             file = f"targets/{name}/{digest}.{FULL}"
@@ -116,13 +117,20 @@ class HubFolder:
     def read_plain(self, file: str) -> Mapping[str, Any]:
         """What is signed of a file of our own, unproven. Raises FleetError."""
         try:
-            document = json.loads((self.metadata / file).read_bytes())
+            signed = json.loads((self.metadata / file).read_bytes())["signed"]
         except OSError as error:
             raise FleetFileError(f"cannot read {quoted(file)}: {error.strerror}") from error
-        except ValueError as error:
-            raise FleetError(f"{quoted(file)} is damaged", "banlistctl fleet promote --from MIRROR fetches it again") from error
-        signed: Mapping[str, Any] = document["signed"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise _damaged(file) from error
+        if not isinstance(signed, dict):
+            raise _damaged(file)
         return signed
+
+    def read_old(self, file: str) -> Mapping[str, Any]:
+        """The same of one that is in use no more: empty where it is damaged, since nothing depends on it."""
+        with suppress(FleetError):
+            return self.read_plain(file)
+        return {}
 
     def files(self) -> Iterator[tuple[int, str]]:
         """Version and role of each file of metadata with a version."""
@@ -135,3 +143,7 @@ class HubFolder:
         for version, role in self.files():
             found[role] = max(found.get(role, 0), version)
         return found
+
+
+def _damaged(file: str) -> FleetError:
+    return FleetError(f"{quoted(file)} is damaged", "banlistctl fleet promote --from MIRROR fetches it again")

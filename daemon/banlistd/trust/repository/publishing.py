@@ -49,7 +49,7 @@ def _published(folder: HubFolder, job: PublishJob, now: datetime) -> Mapping[str
             present.proposals = dict(asked.metadata)
             seen = versions_seen(job.mirrors, Path(job.ca) if job.ca else None, offline.root)
             signer = signer_of(read_seed(Path(job.key), _no_passphrase, guarded=False))
-            lease = _lease(folder, present, seen)
+            lease = _lease(folder, present, seen, job.published)
             made = OnlineSigner(present, signer, lease, now).next(_described(job.lists), job.names)
             clean_up(folder)
             for name, new in job.lists.items():
@@ -78,8 +78,11 @@ def _write_once(folder: HubFolder, file: str, content: bytes) -> None:
         write_whole(folder.metadata / file, content)
 
 
-def _lease(folder: HubFolder, present: Present, seen: list[SeenTimestamp]) -> Lease:
-    """Under which this hub signs. Raises StoodDownError where another hub is the one that publishes."""
+def _lease(folder: HubFolder, present: Present, seen: list[SeenTimestamp], published: int) -> Lease:
+    """Under which this hub signs. `published`: the highest version that the daemon remembers.
+
+    Raises StoodDownError where another hub is the one that publishes, or where nodes would refuse what is signed here.
+    """
     lease = read_lease(folder.path)
     if lease is None:
         raise StoodDownError("this hub was never promoted, so it publishes nothing", "banlistctl fleet promote")
@@ -96,6 +99,12 @@ def _lease(folder: HubFolder, present: Present, seen: list[SeenTimestamp]) -> Le
                 " another hub publishes too, or the folder is older than it was",
                 "to go on here, above what was published: banlistctl fleet promote",
             )
+    if max(version + 1, lease.least) <= published:
+        raise StoodDownError(
+            f"the folder of this hub has version {version}, and {published} was published here before: it is older than it was,"
+            " and nodes refuse what is below",
+            "to go on above it: banlistctl fleet promote --from MIRROR, or without --from where no mirror has it",
+        )
     return lease
 
 

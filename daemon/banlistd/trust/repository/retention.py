@@ -45,7 +45,7 @@ def _kept_files(folder: HubFolder) -> Iterator[str]:
         if place >= _KEPT and (age > _KEPT_SECONDS or place >= _KEPT_MOST):
             break
         yield f"metadata/{file}"
-        for name, meta in folder.read_plain(file)["meta"].items():
+        for name, meta in folder.read_old(file).get("meta", {}).items():
             named = f"{meta['version']}.{name}"
             if named not in read and (folder.metadata / named).exists():
                 read.add(named)
@@ -65,7 +65,7 @@ def _newest_of_each_list(folder: HubFolder, present: Iterable[tuple[int, str]]) 
 
 
 def _targets(folder: HubFolder, file: str) -> Iterator[str]:
-    targets = folder.read_plain(file).get("targets", {})
+    targets = folder.read_old(file).get("targets", {})
     yield from _files_of((path, target["hashes"]["sha256"]) for path, target in targets.items())
 
 

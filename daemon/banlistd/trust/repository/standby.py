@@ -18,7 +18,7 @@ from banlistd.trust.ceremony.folder import Folder
 from banlistd.trust.ceremony.proving import must_be_signed, must_follow
 from banlistd.trust.repository.files import write_whole
 from banlistd.trust.repository.hub_folder import HubFolder
-from banlistd.trust.repository.lease import Lease, term_of, write_lease
+from banlistd.trust.repository.lease import Lease, read_lease, term_of, write_lease
 
 _SECONDS = 30.0
 _PIECE = 256 * 1024
@@ -65,9 +65,21 @@ def promote(hub: HubFolder, sources: Sequence[str], ca: Path | None) -> Lease:
         highest = present.timestamp.signed.version if present.timestamp else 0
         for source in sources:
             highest = max(highest, _take_over(hub, source, roots[-1], ca, highest))
-        lease = Lease(term_of(highest) + 1 if highest else 0)
+        before = _lease_before(hub)
+        # Also above what this hub may have published, and its folder has lost.
+        lease = Lease(max(term_of(highest), before.term if before else 0) + 1 if highest else 0)
         write_lease(hub.path, lease)
         return lease
+
+
+def _lease_before(hub: HubFolder) -> Lease | None:
+    """None also for one that is damaged: it is written again."""
+    try:
+        return read_lease(hub.path)
+    except FleetFileError:
+        raise
+    except FleetError:
+        return None
 
 
 def _must_go_on(known: Sequence[Metadata[Root]], given: Sequence[Metadata[Root]]) -> None:

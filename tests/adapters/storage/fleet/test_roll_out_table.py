@@ -25,6 +25,10 @@ async def contract(log: RollOutLog) -> None:
     await log.keep("ssh", NOTHING)
     await log.keep("drop", RELEASED)
     assert await log.every() == {"drop": RELEASED, "ssh": NOTHING}
+    assert await log.highest() == 0
+    for version in (7, 3):
+        await log.published(version)
+    assert await log.highest() == 7
 
 
 def test_the_fake_keeps_what_is_written() -> None:
@@ -34,11 +38,11 @@ def test_the_fake_keeps_what_is_written() -> None:
 def test_the_table_keeps_what_is_written_for_the_next_process(tmp_path: Path) -> None:
     async def write() -> None:
         async with open_database(tmp_path / "db") as database:
-            await contract(RollOutTable(database))
+            await contract(RollOutTable(database, "main"))
 
     async def read() -> dict[str, RollOutState]:
         async with open_database(tmp_path / "db") as database:
-            return dict(await RollOutTable(database).every())
+            return dict(await RollOutTable(database, "main").every())
 
     asyncio.run(write())
     assert asyncio.run(read()) == {"drop": RELEASED, "ssh": NOTHING}

@@ -10,6 +10,7 @@ from banlistd.adapters.signatures.ed25519 import is_signed_by
 from banlistd.core.fleet.reports.judging import ReportMessage, ReportRefusal, WhyNot
 from banlistd.core.fleet.reports.report import MOST_REPORT_OCTETS, REPORT_TYPE
 from banlistd.core.fleet.roll_out.refusals import (
+    CANARY_CLOCK_AHEAD,
     LONGEST_REASON,
     MOST_REFUSED_VERSIONS,
     REFUSAL_TYPE,
@@ -40,6 +41,10 @@ def test_what_a_canary_has_signed_counts_also_when_it_comes_again() -> None:
     assert judge(message()) == (WIDE,) == judge(message())
 
 
+def test_what_a_canary_refuses_counts_though_its_clock_is_hours_ahead() -> None:
+    assert judge(message(replace(SAID, issued_at=int(NOW) + CANARY_CLOCK_AHEAD - 1))) == (WIDE,)
+
+
 def test_what_another_node_refuses_changes_nothing() -> None:
     said = ReportMessage("node-1", message())
     assert judged_refusals(said, node("node-1"), FLEET, NOW, is_signed_by) == ()
@@ -53,7 +58,7 @@ def test_what_another_node_refuses_changes_nothing() -> None:
         (message(replace(SAID, node="node-2")), WhyNot.WRONG_NODE),
         (message(replace(SAID, fleet="other")), WhyNot.WRONG_NODE),
         (message(replace(SAID, issued_at=int(NOW) - 7200)), WhyNot.LATE),
-        (message(replace(SAID, issued_at=int(NOW) + 7200)), WhyNot.EARLY),
+        (message(replace(SAID, issued_at=int(NOW) + CANARY_CLOCK_AHEAD + 2)), WhyNot.EARLY),
         (message(v=2), WhyNot.MALFORMED),
         (message(v=True), WhyNot.MALFORMED),
         (message(more=1), WhyNot.MALFORMED),

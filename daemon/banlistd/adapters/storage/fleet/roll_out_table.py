@@ -12,8 +12,9 @@ from banlistd.core.fleet.roll_out.stops import UNTOUCHED, ListStop, QuestionedVe
 class RollOutTable:
     """The RollOutLog of `ports`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fleet: str) -> None:
         self._database = database
+        self._fleet = fleet
 
     async def every(self) -> Mapping[str, RollOutState]:
         async def work(connection: aiosqlite.Connection) -> dict[str, RollOutState]:
@@ -53,6 +54,20 @@ class RollOutTable:
                     (name, one.content_hash, place, one.at, *_row(one.by), one.is_cleared)
                     for place, one in enumerate(state.questioned)
                 ],
+            )
+
+        await self._database.write(work)
+
+    async def highest(self) -> int:
+        rows = await self._database.run("SELECT version FROM published_versions WHERE fleet = ?", (self._fleet,))
+        return int(rows[0][0]) if rows else 0
+
+    async def published(self, version: int) -> None:
+        async def work(connection: aiosqlite.Connection) -> None:
+            await connection.execute(
+                "INSERT INTO published_versions VALUES (?, ?)"
+                " ON CONFLICT (fleet) DO UPDATE SET version = max(version, excluded.version)",
+                (self._fleet, version),
             )
 
         await self._database.write(work)

@@ -51,8 +51,8 @@ class FleetListRow(TypedDict):
 class FleetAnswer(TypedDict):
     """`root_hash`: SHA-256 of the newest root. `verified_at`: when anything was last verified; 0: never. `expires_at`: of the
     newest timestamp. Both in seconds since the epoch. `mirror`: the one that gave it. `published`: lists that this machine
-    publishes, as a hub; where it takes none, there is nothing of the rest. `signatures`: those that are missing where more than
-    one hub must sign.
+    publishes, as a hub; where it takes none, there is nothing of the rest. `fault`: why not all of them is published; empty:
+    there is none. `signatures`: those that are missing where more than one hub must sign.
     """
 
     fleet: str
@@ -65,6 +65,7 @@ class FleetAnswer(TypedDict):
     mirrors: list[FleetMirrorRow]
     lists: list[FleetListRow]
     published: list[PublishedListRow]
+    fault: str
     signatures: list[SignatureRow]
 
 
@@ -84,7 +85,8 @@ def _number(etag: str, prefix: str) -> int:
 async def _answer(parts: "Parts", _: tuple[()]) -> FleetAnswer:
     published, fleet = await published_rows(parts), parts.service.config.fleet
     if parts.fleet() is None and parts.roll_out() is not None and fleet is not None:
-        return {**_NOTHING_TAKEN, "fleet": fleet.name, "published": published, "signatures": signature_rows(parts)}
+        on_hub: FleetAnswer = {**_NOTHING_TAKEN, "fleet": fleet.name, "published": published, "fault": _fault(parts)}
+        return {**on_hub, "signatures": signature_rows(parts)}
     lists = _lists_of(parts)
     state, polls = await lists.state(), await parts.polls()
     faults = {one.mirror: one for one in lists.refusals}
@@ -116,8 +118,14 @@ async def _answer(parts: "Parts", _: tuple[()]) -> FleetAnswer:
             for source in sources
         ],
         "published": published,
+        "fault": _fault(parts),
         "signatures": signature_rows(parts),
     }
+
+
+def _fault(parts: "Parts") -> str:
+    roll_out = parts.roll_out()
+    return str(roll_out.fault) if roll_out is not None and roll_out.fault else ""
 
 
 _NOTHING_TAKEN: FleetAnswer = {
@@ -131,6 +139,7 @@ _NOTHING_TAKEN: FleetAnswer = {
     "mirrors": [],
     "lists": [],
     "published": [],
+    "fault": "",
     "signatures": [],
 }
 
@@ -162,7 +171,8 @@ def _page(answer: FleetAnswer, context: PageContext) -> Page:
         tables.append(Table((Column("SOURCE"), Column("LIST"), Column("VERSION"), Column("CONTENT", spare=2)), lists))
     if rows := tuple(_published_cells(row) for row in answer["published"]):
         tables.append(Table(_PUBLISHED, rows))
-    return [*lines, *tables, *signature_table(answer["signatures"])]
+    faults = [f"not published: {printable(answer['fault'])}"] if answer["fault"] else []
+    return [*lines, *tables, *faults, *signature_table(answer["signatures"])]
 
 
 _PUBLISHED = (Column("PUBLISHED"), Column("VERSION"), Column("STATE", below=True), Column("WITHDRAWN", spare=1))
@@ -197,6 +207,7 @@ FLEET: "Command[tuple[()], FleetAnswer]" = Command(
             }
         ],
         "published": [PUBLISHED_EXAMPLE],
+        "fault": "",
         "signatures": [SIGNATURE_EXAMPLE],
     },
     read=no_fields,

@@ -144,11 +144,14 @@ S = TypeVar("S", bound=Statement)
 
 @dataclass(frozen=True, slots=True)
 class StatementKind(Generic[S]):
-    """`type`: as it is signed. `words`: how a refusal calls it. `read`: raises NotStrictError."""
+    """`type`: as it is signed. `words`: how a refusal calls it. `read`: raises NotStrictError. `ahead`: seconds by which it may
+    be dated ahead of our time.
+    """
 
     type: str
     words: str
     read: Callable[[bytes], S]
+    ahead: float = NODE_CLOCK_AHEAD
 
 
 _REPORT = StatementKind(REPORT_TYPE, "the signed report", read_report)
@@ -185,7 +188,7 @@ def proven_statement(
     if said.issued_at < now - LONGEST_WAY:
         words = f"it was signed {now - said.issued_at:.0f} s ago; compare the clocks"
         raise NotAcceptedError(WhyNot.LATE, words, is_proven=True, off=said.issued_at - now)
-    if said.issued_at > now + NODE_CLOCK_AHEAD:
+    if said.issued_at > now + kind.ahead:
         words = f"it is dated {said.issued_at - now:.0f} s ahead; compare the clocks"
         raise NotAcceptedError(WhyNot.EARLY, words, is_proven=True, off=said.issued_at - now)
     return node, said

@@ -27,6 +27,11 @@ MOST_REFUSED_VERSIONS = 50
 LONGEST_REASON = 200
 """Characters: what fifty refusals take at most, with every letter escaped, fits into the message of a node."""
 
+CANARY_CLOCK_AHEAD = 86_400
+"""Seconds by which the clock of a canary may be ahead. A hub decides about each content once, so all that a broker can do with
+such a refusal is to keep it back for as long, and give it then.
+"""
+
 _VERSION = 1
 _KEYS = ("v", "fleet", "node", "iat", "refused")
 _LATEST = 253_402_300_799
@@ -99,7 +104,7 @@ def _refusal(row: Any) -> RefusedVersion:
     raise NotStrictError("has a wrong entry in refused")
 
 
-_REFUSALS = StatementKind(REFUSAL_TYPE, "what it refuses", read_refusals)
+_REFUSALS = StatementKind(REFUSAL_TYPE, "what it refuses", read_refusals, CANARY_CLOCK_AHEAD)
 
 
 def judged_refusals(
