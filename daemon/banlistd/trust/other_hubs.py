@@ -30,7 +30,7 @@ from banlistd.trust.repository.online import FULL
 from banlistd.trust.repository.proposals import COSIGNED, PENDING, proposal_of
 
 _LARGEST_ORDER = 2**20
-_LARGEST_PENDING, _LARGEST_COSIGNED = 4 * 2**20, 2**20
+LARGEST_PENDING, _LARGEST_COSIGNED = 4 * 2**20, 2**20
 _MORE_THAN_A_LIST = 2**20
 _MOST_REASON, _MOST_REFUSED = 400, 1000
 _MISSING = (403, 404)
@@ -65,7 +65,7 @@ class HubLook:
     def _hub(self, url: str) -> dict[str, Any]:
         cosigned = self._file(f"{url}/{COSIGNED}", _LARGEST_COSIGNED).decode("utf-8", "replace")
         try:
-            pending = json.loads(self._file(f"{url}/{PENDING}", _LARGEST_PENDING) or b'{"metadata": {}}')
+            pending = json.loads(self._file(f"{url}/{PENDING}", LARGEST_PENDING) or b'{"metadata": {}}')
             asked = {str(role): one for role, one in pending["metadata"].items()}
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             return {"url": url, "fault": f"{PENDING} cannot be read", "cosigned": cosigned, "refused": _refused(cosigned)}

@@ -110,13 +110,12 @@ def configure_hub(hub: Machine, authority: Authority) -> None:
     """It bans nothing itself."""
     key, certificate = key_and_certificate(authority, "hub")
     hub.write("/etc/banlistd/credentials/mqtt-key", key, 0o600)
-    hub.write("/etc/banlistd/mqtt/node.pem", certificate)
-    hub.write("/etc/banlistd/mqtt/ca.pem", ca_of(authority))
-    connection = block(MOSQUITTO, "Clients", "mqtts:").replace("node-0042", "hub")
+    hub.write("/etc/banlistd/hub.pem", certificate)
+    hub.write("/etc/banlistd/ca.pem", ca_of(authority))
     lists = configured("Shared bans", "quorum:").replace("quorum: 3", "quorum: 1").replace("[reports]", "[drop, reports]")
     assert "[drop, reports]" in lists
     hub.write(LIST, f"{BANNED}\n")
-    hub.write(CONFIGURATION, f"backend: memory\n{connection}{lists}  - {{id: drop, path: {LIST}}}\n")
+    hub.write(CONFIGURATION, f"backend: memory\n{lists}  - {{id: drop, path: {LIST}}}\n")
 
 
 def configure_node(node: Machine, authority: Authority, owner: str) -> str:

@@ -14,12 +14,15 @@ import pytest
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Snapshot, Targets, Timestamp
 
+from banlistd.core.config.service.fleet import MOST_COSIGNED
 from banlistd.core.fleet.cosign_job import AskedRole, CosignJob
 from banlistd.core.fleet.publish_job import NewContent
+from banlistd.core.fleet.roll_out.stops import LARGEST_LEARNT, MOST_QUESTIONED, SignedStop
 from banlistd.errors import FleetError
 from banlistd.trust.ceremony.key_files import read_seed
 from banlistd.trust.ceremony.keys import signer_of
 from banlistd.trust.ceremony.making import SigningRole
+from banlistd.trust.other_hubs import LARGEST_PENDING
 from banlistd.trust.repository.cosigning import cosign
 from banlistd.trust.repository.publishing import publish
 from support.fleet import Hub, Node, Owners, hash_of, new_content
@@ -34,9 +37,9 @@ def now() -> datetime:
 class Pair:
     """Hub a, which publishes `drop`, and hub b, which signs for it."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *more: str) -> None:
         self.path = path
-        self.owners = Owners(path / "owners", "hub-a", "hub-b", hubs_sign=2)
+        self.owners = Owners(path / "owners", "hub-a", "hub-b", *more, hubs_sign=2)
         self.a, self.b = self.hub("hub-a"), self.hub("hub-b")
         self.a.promote()
         self.node = Node(path / "node", self.owners)
@@ -189,6 +192,38 @@ def test_the_hub_in_reserve_takes_over_and_the_former_one_signs_for_it(pair: Pai
     assert pair.pulled() == b"one"
     pair.agree(drop="two")
     assert pair.pulled() == b"two"
+
+
+def test_of_three_hubs_of_which_two_sign_any_one_may_fail(tmp_path: Path) -> None:
+    trio = Pair(tmp_path, "hub-c")
+    c = trio.hub("hub-c")
+    trio.ask({"drop": new_content("one")})
+    assert trio.agree(c, drop="one")["proposals"] == {}  # b is silent
+    assert trio.pulled() == b"one"
+    trio.ask({"drop": new_content("two", "one")})
+    c.cosign(trio.a, drop="three")
+    assert trio.ask({}, c.cosigned)["proposals"]["drop"]["lacking"] == 1  # c refuses, and b signs
+    trio.b.cosign(trio.a, drop="two")
+    assert trio.ask({}, c.cosigned, trio.b.cosigned)["proposals"] == {}
+    assert trio.pulled() == b"two"
+    # Hub a is gone: b takes over, and c signs for it.
+    trio.b.promote(trio.a.folder.public)
+    trio.a, trio.b = trio.b, c
+    trio.ask({"drop": new_content("four", "two")})
+    assert trio.pulled() == b"two"
+    trio.agree(drop="four")
+    assert trio.pulled() == b"four"
+
+
+def test_all_lists_that_hubs_may_sign_for_each_other_fit_into_the_file_that_they_read(pair: Pair) -> None:
+    name = "a" * 40
+    stop = SignedStop(LARGEST_LEARNT, True, tuple(f"{number:016x}" for number in range(MOST_QUESTIONED)))
+    bases = [f"base {number}" for number in range(16)]
+    files = {f"{hash_of(base)[:16]}.bld": b"x" * 100_000 for base in bases}
+    new = NewContent(hash_of("one"), 2**32, {"full.blz": b"x" * 200_000, **files}, stop)
+    pair.ask({name: new}, names=(name,))
+    octets = (pair.a.folder.public / "pending.json").stat().st_size
+    assert MOST_COSIGNED * octets < LARGEST_PENDING
 
 
 def test_with_one_hub_again_what_waits_is_published(pair: Pair) -> None:

@@ -50,6 +50,7 @@ def test_other_hubs_are_named_by_their_places() -> None:
         ("fleet: {name: main}\nsources: [{id: drop, hub: a}]", "hub: needs root and urls under fleet:"),
         (HUB + "[drop, x]}}\n" + DROP, 'publish.lists: "x" is no source'),
         (HUB + "[]}}\n" + DROP, "publishes no list (write lists: [ID])"),
+        (HUB + f"{[f'l{n}' for n in range(501)]}, cosigners: https://b}}}}\n" + DROP, "hubs sign 500 for each other"),
         (HUB + "[hub]}}\nsources: [{id: hub, path: /x}]", "publishes hub, which no list of a fleet may be called"),
         ("fleet: {name: main, publish: {lists: [drop]}}\n" + DROP, "fleet.publish.key: is missing"),
         ("fleet: {name: main, publish: {key: abc, lists: [drop]}}\n" + DROP, "fleet.publish.key"),

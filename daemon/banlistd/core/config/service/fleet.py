@@ -17,6 +17,9 @@ from banlistd.core.printing import shown
 REPORTS = "reports"
 """The list that a hub makes of what machines report, by its name."""
 
+MOST_COSIGNED = 500
+"""Lists that may wait for the signature of another hub at once: all of them fit into the file that it reads, 4 MiB."""
+
 _ID = {**kinds.TEXT, "pattern": "^[a-z0-9][a-z0-9-]{0,39}$"}
 _ID_SAYS = "a-z, 0-9 and hyphens, at most 40"
 
@@ -112,6 +115,8 @@ class Publish(Section):
             yield f"publishes {name}, which no list of a fleet may be called", "give the source another id"
         if not self.lists:
             yield "publishes no list", "write lists: [ID]"
+        if self.cosigners and len(self.lists) > MOST_COSIGNED:
+            yield f"publishes {len(self.lists)} lists, and hubs sign {MOST_COSIGNED} for each other", "combine some of them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
