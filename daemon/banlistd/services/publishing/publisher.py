@@ -184,17 +184,7 @@ class Publisher:
         if fault := parts.storage.fault:
             raise FleetError(f"the state is in memory only ({fault})", "a hub publishes what is written down")
         before = self._published
-        lists: dict[str, NewContent] = {}
-        missed: FleetError | None = None
-        for name, wanted in (await self._waiting()).items():
-            try:
-                lists[str(name)] = await self._encoded(name, wanted, before)
-            except FleetError as error:
-                # The other lists and the timestamp are signed all the same.
-                missed = FleetError(f"{name}: {error.message}", error.hint)
-        for name in sorted(self._older):
-            words = f"{name}: what this hub has is older than what it has published, and the source gives no newer list"
-            missed = FleetError(words, f"banlistctl refresh {name}")
+        lists, missed = await self._new_contents(before)
         above = await parts.roll_out.highest()
         self._published = await parts.repository.publish(self._lists, lists, looks_around=renews, above=above)
         if lists:
@@ -220,6 +210,20 @@ class Publisher:
             parts.announcer.announce(Event(EventName.FLEET_FAULT_OVER, "the lists of the fleet are published again"))
         await parts.roll_out.learn()
         return missed is None
+
+    async def _new_contents(self, before: Published) -> tuple[dict[str, NewContent], FleetError | None]:
+        """What is to be published, and why not all of it: the other lists and the timestamp are signed all the same."""
+        lists: dict[str, NewContent] = {}
+        missed: FleetError | None = None
+        for name, wanted in (await self._waiting()).items():
+            try:
+                lists[str(name)] = await self._encoded(name, wanted, before)
+            except FleetError as error:
+                missed = FleetError(f"{name}: {error.message}", error.hint)
+        for name in sorted(self._older):
+            words = f"{name}: what this hub has is older than what it has published, and the source gives no newer list"
+            missed = FleetError(words, f"banlistctl refresh {name}")
+        return lists, missed
 
     async def _encoded(self, name: SourceId, wanted: _Wanted, before: Published) -> NewContent:
         """Raises FleetError."""
