@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.content import Content
-from banlistd.core.ruleset.diff import Change, difference
+from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.incremental_plan import Basis
 from banlistd.core.ruleset.lifting import Consent, lift_of
 from banlistd.core.ruleset.measuring.durations import Durations
@@ -39,13 +39,15 @@ from banlistd.services.planning.allow_lists import effective_policy
 from banlistd.services.planning.content_store import ContentStore, adopted_contents
 from banlistd.services.planning.desired_state import (
     DesiredState,
+    PlanInForce,
     basis_of,
     carved_events,
     contents_to_plan,
     desired_state,
     exclusions_of,
+    plan_after,
 )
-from banlistd.services.planning.drift_repairs import DriftRepairs
+from banlistd.services.planning.drift_repairs import DriftRepairs, FoundState
 from banlistd.services.planning.recent_markers import RecentMarkers
 from banlistd.services.planning.restored import Restored
 from banlistd.services.planning.scopes_in_force import ScopesInForce
@@ -233,22 +235,19 @@ class Enforcer:
         policy = await self._scopes.numbered(policy, known=self._state is not None)
         contents = contents_to_plan(policy, self._contents | dict(news), self._store.external)
         same = self._state is not None and not news and policy.hash == self.policy.hash
-        exclusions = self._exclusions
-        if not same or protected != self.protected:
-            exclusions = await asyncio.to_thread(exclusions_of, policy, contents, protected)
-        same = same and exclusions.policy_hash(policy.hash) == self.policy_hash
-        if same and self._state:
-            desired = DesiredState(self._state, self._basis)
+        if self._state and same and protected == self.protected:
+            exclusions, desired = self._exclusions, DesiredState(self._state, self._basis)
         else:
-            desired = await self._desired_state(policy, contents, exclusions)
+            in_force = PlanInForce(self._state, self._basis, self.policy_hash, same)
+            exclusions, desired = await asyncio.to_thread(plan_after, in_force, policy, contents, protected)
         if consent is not None:
             consent(await asyncio.to_thread(lift_of, await self._in_force(), desired.state))
         markers = await self._firewall.markers()
         known = self._state is not None and set(self._state.markers) == set(markers)
         present = self._state if known else await self._present(markers, desired.state, protected)
         verdict = await self._firewall.verify(present) if present is not None else Verification()
-        change = await asyncio.to_thread(difference, present, desired.state, verdict, desired.moves if known else None)
-        await asyncio.to_thread(self.drift.look, self._state, markers, present, verdict)
+        found, moves = FoundState(markers, present, verdict), desired.moves if known else None
+        change = await asyncio.to_thread(self.drift.change_to, desired.state, moves, found, self._state)
         if not change.is_empty:
             self._state = None  # if the outcome is not known, ask the firewall next time
             self.drift.begin(markers, desired.state)

@@ -14,7 +14,7 @@ from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.protection import Hit, ProtectionExclusions, carve, newly_carved, union_by_family
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.events import Event, EventName
-from banlistd.model import Marker, Protected, SourceId
+from banlistd.model import Marker, PolicyHash, Protected, SourceId
 from banlistd.services.planning.allow_lists import effective_policy, lists_in_force
 
 
@@ -33,6 +33,30 @@ def desired_state(before: FirewallState | None, was: Basis | None, basis: Basis,
         return DesiredState(basis.plan_whole(markers), basis)
     state, moves = plan_changes(before, was, basis, markers)
     return DesiredState(state, basis, moves)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlanInForce:
+    """`state`, `basis`: None where they are not known. `is_same`: policy and contents are still those that it was made of."""
+
+    state: FirewallState | None
+    basis: Basis | None
+    policy_hash: PolicyHash
+    is_same: bool
+
+
+def plan_after(
+    in_force: PlanInForce,
+    policy: Policy,
+    contents: Mapping[SourceId, Content],
+    protected: Sequence[Protected],
+) -> tuple[ProtectionExclusions, DesiredState]:
+    """What is excluded, and the desired state; planned anew only where it differs. For a worker thread."""
+    exclusions = exclusions_of(policy, contents, protected)
+    if in_force.is_same and in_force.state and exclusions.policy_hash(policy.hash) == in_force.policy_hash:
+        return exclusions, DesiredState(in_force.state, in_force.basis)
+    basis, markers = basis_of(policy, contents, exclusions)
+    return exclusions, desired_state(in_force.state, in_force.basis, basis, markers)
 
 
 def basis_of(

@@ -1,14 +1,25 @@
 """What other processes have changed in the firewall, and which of our changes has repaired it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from banlistd.core.ruleset.diff import Change, difference
+from banlistd.core.ruleset.incremental_plan import Moves
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.model import Marker
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundState:
+    """What the firewall has. `present`: what its markers name; None where that is not known."""
+
+    markers: Sequence[Marker]
+    present: FirewallState | None
+    verdict: Verification
+
+
 class DriftRepairs:
-    """Any change of ours repairs what it finds, whatever it was made for. `look` blocks where there is drift."""
+    """Any change of ours repairs what it finds, whatever it was made for."""
 
     def __init__(self) -> None:
         self._possible: Sequence[frozenset[Marker]] = ()
@@ -16,22 +27,25 @@ class DriftRepairs:
         self._alone = Change.nothing()
         self._repair = Change.nothing()
 
-    def look(
-        self, state: FirewallState | None, markers: Sequence[Marker], present: FirewallState | None, verdict: Verification
-    ) -> None:
-        """Before a change. `state`: what the firewall should have; None after a change of which the outcome is not known.
+    def change_to(self, desired: FirewallState, moves: Moves | None, found: FoundState, state: FirewallState | None) -> Change:
+        """The change from what was found to the desired state, after a look at the drift in it. For a worker thread.
 
-        `markers`, `present`, `verdict`: what it has.
+        `moves`: what leads to it from `state`, what the firewall should have; None after a change of which the outcome is not
+        known.
         """
-        found = frozenset(markers)
+        self._look(state, found)
+        return difference(found.present, desired, found.verdict, moves)
+
+    def _look(self, state: FirewallState | None, has: FoundState) -> None:
+        found = frozenset(has.markers)
         if state is None:
             # Of a change that failed the firewall has everything or nothing.
             self._is_there |= bool(self._possible) and found not in self._possible
             return
         known = frozenset(state.markers) == found
-        if not known or not verdict.sound:
+        if not known or not has.verdict.sound:
             self._is_there = True
-            self._alone = difference(present, state, verdict, {} if known else None)
+            self._alone = difference(has.present, state, has.verdict, {} if known else None)
 
     def begin(self, markers: Sequence[Marker], desired: FirewallState) -> None:
         """A change begins, from these markers to the desired state."""
