@@ -88,6 +88,7 @@ class Log:
     kept: KnownTrust = field(default_factory=KnownTrust)
     fails: bool = False
     loads: int = 0
+    states: int = 0
 
     async def load(self, fleet: str) -> KnownTrust:
         self.loads += 1
@@ -96,6 +97,7 @@ class Log:
         return self.kept
 
     async def state(self, fleet: str) -> FleetState:
+        self.states += 1
         return self.kept.state
 
     async def keep(self, fleet: str, rows: Mapping[str, bytes], lists: Collection[str], state: FleetState) -> None:
@@ -295,6 +297,21 @@ def test_the_state_is_read_without_the_metadata() -> None:
     world = World()
     assert asyncio.run(state()) == (STATE, STATE)
     assert not world.log.loads
+
+
+def test_the_state_is_read_once_and_is_that_of_the_newest_pull() -> None:
+    async def states() -> list[int]:
+        lists = world.lists()
+        found = [(await lists.state()).timestamp_version]
+        for version in (2, 3):
+            world.mirrors.state = replace(STATE, timestamp_version=version)
+            await world.fetch(lists)
+            found.append((await lists.state()).timestamp_version)
+        return found
+
+    world = World(log=Log(KnownTrust({}, STATE)))
+    assert asyncio.run(states()) == [1, 2, 3]
+    assert world.log.states == 1
 
 
 def test_a_new_root_is_announced_and_the_first_one_is_not() -> None:

@@ -82,6 +82,7 @@ class FleetLists:
         self._turn = asyncio.Lock()
         self._asked: list[_Asked] = []
         self._unsaved = KnownTrust()
+        self._written: FleetState | None = None
         self._held: dict[tuple[SourceId, str], _Held] = {}
         self._root_version = 0
         self._names: set[str] = set()
@@ -105,11 +106,14 @@ class FleetLists:
     async def known(self) -> KnownTrust:
         """What was verified of the fleet. Raises LedgerError."""
         written = await self._log.load(self.fleet.name)
+        self._written = written.state
         return KnownTrust({**written.rows, **self._unsaved.rows}, self._newer(written.state))
 
     async def state(self) -> FleetState:
-        """When and by what the fleet was last verified. Raises LedgerError."""
-        return self._newer(await self._log.state(self.fleet.name))
+        """When and by what the fleet was last verified. Read once: each bell asks. Raises LedgerError."""
+        if self._written is None:
+            self._written = await self._log.state(self.fleet.name)
+        return self._newer(self._written)
 
     def _newer(self, written: FleetState) -> FleetState:
         """What a failing disk did not take is newer."""

@@ -4,8 +4,10 @@ import asyncio
 import base64
 import copy
 import struct
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 import zstandard
 from securesystemslib.signer import CryptoSigner
 
+from banlistd.adapters.fetch.fleet import pulling
 from banlistd.adapters.fetch.fleet.pulling import MirrorPrograms, _pulled
 from banlistd.core.addresses.fleet_files.files import delta_file, whole_file
 from banlistd.core.addresses.sets import AddressSet
@@ -531,3 +534,54 @@ def test_a_root_that_is_brought_by_hand_asks_no_mirror(world: World) -> None:
     programs = MirrorPrograms(world.node.scratch, "1", world.node.clock)
     asyncio.run(programs.add_root(world.node.fleet, new, KnownTrust()))
     assert not world.mirror.asked
+
+
+def test_a_pull_takes_two_turns_of_a_worker_thread(world: World) -> None:
+    class Counting(ThreadPoolExecutor):
+        turns = 0
+
+        def submit(self, *args: Any, **kwargs: Any) -> Any:
+            self.turns += 1
+            return super().submit(*args, **kwargs)
+
+    async def pull() -> int:
+        with Counting() as threads:
+            asyncio.get_running_loop().set_default_executor(threads)
+            node = world.node
+            wanted = [WantedList(name, "", None, "", 1 << 20) for name in ("drop", "other")]
+            await MirrorPrograms(node.scratch, "1", node.clock).pull(node.fleet, wanted, node.known, 30.0)
+            return threads.turns
+
+    assert asyncio.run(pull()) == 2
+
+
+@pytest.mark.parametrize("step", ["_read_root", "_pulled"])
+def test_a_pull_that_is_cancelled_while_a_thread_works_ends_with_it_and_leaves_nothing_open(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """A descriptor that was closed meanwhile could be another file's."""
+    node, inside, go_on = world.node, threading.Event(), threading.Event()
+    work = getattr(pulling, step)
+
+    def slow(*args: Any) -> Any:
+        inside.set()
+        go_on.wait()
+        return work(*args)
+
+    async def cancel() -> None:
+        wanted = [WantedList("drop", "", None, "", 1 << 20)]
+        pull = asyncio.ensure_future(MirrorPrograms(node.scratch, "1", node.clock).pull(node.fleet, wanted, node.known, 30.0))
+        await asyncio.to_thread(inside.wait)
+        for _ in range(2):
+            pull.cancel()
+            await asyncio.sleep(0)
+        assert not pull.done()
+        go_on.set()
+        await asyncio.wait([pull])
+        assert pull.cancelled()
+
+    monkeypatch.setattr(pulling, step, slow)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    asyncio.run(cancel())
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert not list(node.scratch.iterdir())

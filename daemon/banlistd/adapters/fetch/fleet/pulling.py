@@ -15,10 +15,11 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from banlistd.adapters.parser_process.answer import Answer, Status
 from banlistd.adapters.parser_process.result import taken_result
@@ -51,6 +52,9 @@ _PART = 0.9
 _PROCESSOR_SECONDS = 60
 _SECONDS_OF_A_ROOT = 20.0
 
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
 
 class MirrorPrograms:
     """The SignedLists of `ports`. `scratch`: a folder for the folders of its programs; None: where the system says."""
@@ -63,17 +67,18 @@ class MirrorPrograms:
 
     async def pull(self, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust, seconds: float) -> Pulled:
         with ExitStack() as stack:
-            lists = [_listed(one, *await asyncio.to_thread(_in_memory, stack, one.base)) for one in wanted]
-            order = await self._order(stack, fleet, known, [one.name for one in wanted])
-            order |= {"lists": lists, "within": _PART * seconds, "compares": any(one.compares for one in wanted)}
+            order = await _in_thread(self._order, stack, fleet, wanted, known)
+            lists = order["lists"]
+            order |= {"within": _PART * seconds, "compares": any(one.compares for one in wanted)}
             self._late = order["urls"][:1]  # where no answer comes at all
             answer = await _answer(order, [one[key] for one in lists for key in ("base", "result")], seconds)
-            return await asyncio.to_thread(self._checked, fleet, answer, known, {one["name"]: one["result"] for one in lists})
+            results = {one["name"]: one["result"] for one in lists}
+            return await _in_thread(_closing, stack, partial(self._checked, fleet, answer, known, results))
 
     async def add_root(self, fleet: Fleet, root: bytes, known: KnownTrust) -> Pulled:
         with ExitStack() as stack:
-            order = await self._order(stack, fleet, known, []) | {"lists": [], "new_root": _text(root)}
-            answer = await _answer(order, [], _SECONDS_OF_A_ROOT)
+            order = await _in_thread(self._order, stack, fleet, [], known)
+            answer = await _answer(order | {"new_root": _text(root)}, [], _SECONDS_OF_A_ROOT)
         if answer.get("accepted") is not True:
             raise TrustError("the root is not proven by those before it, or is not the next one", "ask the owner of the fleet")
         pulled = self._checked(fleet, answer, known, {})
@@ -81,19 +86,11 @@ class MirrorPrograms:
             raise TrustError(f"the root is not newer than version {known.state.root_version}: it is known, or not proven")
         return pulled
 
-    def _checked(self, fleet: Fleet, answer: Mapping[str, Any], known: KnownTrust, results: Mapping[str, int]) -> Pulled:
-        """Raises FetchError."""
-        try:
-            late = answer.get("late", ())
-            self._late = [url for url in fleet.urls if url in late]
-            return _pulled(answer, known, results, self._clock.now())
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise FetchError("the program that takes lists from the mirrors gives no answer") from error
-
-    async def _order(self, stack: ExitStack, fleet: Fleet, known: KnownTrust, lists: Sequence[str]) -> dict[str, Any]:
+    def _order(self, stack: ExitStack, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust) -> dict[str, Any]:
+        """`stack` closes what it names. Raises FetchError, and OSError."""
         if fleet.root is None:
             raise FetchError("the fleet has no root", "add fleet: root")
-        pinned = await asyncio.to_thread(_read_root, fleet.root)
+        pinned = _read_root(fleet.root)
         folder = tempfile.TemporaryDirectory(dir=self._scratch, prefix="fleet-", ignore_cleanup_errors=True)
         return {
             "pinned": _text(pinned),
@@ -104,8 +101,38 @@ class MirrorPrograms:
             "seconds": _PROCESSOR_SECONDS,
             "now": self._clock.now(),
             "floor": known.state.floor,
-            "rows": {name: _text(octets) for name, octets in rows_to_keep(known.rows, lists).items()},
+            "rows": {name: _text(octets) for name, octets in rows_to_keep(known.rows, [one.name for one in wanted]).items()},
+            "lists": [_listed(one, *_in_memory(stack, one.base)) for one in wanted],
         }
+
+    def _checked(self, fleet: Fleet, answer: Mapping[str, Any], known: KnownTrust, results: Mapping[str, int]) -> Pulled:
+        """Raises FetchError."""
+        try:
+            late = answer.get("late", ())
+            self._late = [url for url in fleet.urls if url in late]
+            return _pulled(answer, known, results, self._clock.now())
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise FetchError("the program that takes lists from the mirrors gives no answer") from error
+
+
+def _closing(stack: ExitStack, work: Callable[[], _Result]) -> _Result:
+    """What `work` gives; `stack` is closed then, in the same turn of a thread."""
+    with stack:
+        return work()
+
+
+async def _in_thread(work: Callable[_Parameters, _Result], *args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result:
+    """The result of `work`. Who is cancelled meanwhile goes on once it has ended: until then it needs its descriptors."""
+    running = asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        while not running.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
+        if not running.cancelled():
+            running.exception()  # seen
+        raise
 
 
 async def _answer(order: Mapping[str, Any], descriptors: Sequence[int], seconds: float) -> dict[str, Any]:
