@@ -38,9 +38,9 @@ class Mirrors(FetcherInterface):
     """
 
     def __init__(self, urls: Sequence[str], ca: str | None, agent: str) -> None:
-        self._pool = urllib3.PoolManager(
-            ca_certs=ca, headers={"User-Agent": agent, "Accept-Encoding": "identity"}, retries=False, num_pools=8
-        )
+        self._headers = {"User-Agent": agent, "Accept-Encoding": "identity"}
+        self._all = urllib3.PoolManager(ca_certs=ca, num_pools=8)
+        self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
         self.at = urls[0] if urls else ""
         self.roots_from = list(urls)
         self.root_from = ""
@@ -109,7 +109,15 @@ class Mirrors(FetcherInterface):
         try:
             with alarm(until):
                 timeout = urllib3.Timeout(connect=_CONNECT, read=_READ)
-                response = self._pool.request("GET", url, preload_content=False, redirect=False, timeout=timeout)
+                response = self._pool_of(mirror).urlopen(
+                    "GET",
+                    urllib3.util.parse_url(url).request_uri,
+                    headers=self._headers,
+                    retries=False,
+                    redirect=False,
+                    timeout=timeout,
+                    preload_content=False,
+                )
                 if response.status != _OK:
                     if response.length_remaining is not None and response.length_remaining <= _SHORT:
                         response.drain_conn()
@@ -120,6 +128,12 @@ class Mirrors(FetcherInterface):
             self._note(mirror)
             raise SlowRetrievalError(f"{url} does not answer in time") from error
         return self._chunks(response, mirror, url, until)
+
+    def _pool_of(self, mirror: str) -> urllib3.HTTPConnectionPool:
+        """The manager of all pools would compute its key anew for each request."""
+        if mirror not in self._pools:
+            self._pools[mirror] = self._all.connection_from_url(mirror)
+        return self._pools[mirror]
 
     def _chunks(self, response: urllib3.BaseHTTPResponse, mirror: str, url: str, until: float) -> Iterator[bytes]:
         pieces = response.stream(_CHUNK, decode_content=False)

@@ -6,9 +6,12 @@ for less again. Shapes of order and answer: `adapters/fetch/fleet/pulling`.
 """
 
 import base64
+import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -50,6 +53,8 @@ class Pull:
         self._mirrors = Mirrors(order["urls"], order["ca"], order["agent"])
         self._waiting = {one["name"]: one for one in order["lists"]}
         self._now = max(order["now"], order["floor"])
+        # What there was before the mirror that is asked.
+        self._before: Mapping[str, bytes] = self._given
         self.answer: dict[str, Any] = {"mirror": "", "floor": order["floor"], "refused": [], "lists": {}}
 
     def run(self) -> None:
@@ -92,7 +97,6 @@ class Pull:
         """Whether this mirror had everything that is still wanted."""
         while True:
             self._mirrors.root_from = ""
-            before = _rows_in(self._metadata)
             try:
                 updater = self._updater(url)
                 updater.refresh()
@@ -100,7 +104,7 @@ class Pull:
             except _FAULTS as error:
                 # A root that is not proven is the fault of the mirror that gave it; a file that does not come is not.
                 culprit = url if isinstance(error, DownloadError) else self._mirrors.root_from or url
-                self._refuse(culprit, error, before)
+                self._refuse(culprit, error)
                 if culprit == url or culprit not in self._mirrors.roots_from:
                     return False
                 self._mirrors.roots_from.remove(culprit)
@@ -113,23 +117,23 @@ class Pull:
 
     def _take_list(self, updater: Updater, url: str, name: str) -> None:
         """A list that cannot be taken keeps no other one away."""
-        before = _rows_in(self._metadata)
         try:
             self.answer["lists"][name] = self._taken(updater, self._waiting[name])
         except _FAULTS as error:
-            self._refuse(url, error, before, name)
+            self._refuse(url, error, name)
         else:
             del self._waiting[name]
             self.answer["mirror"] = url
 
-    def _refuse(self, mirror: str, error: Exception, before: Mapping[str, bytes], name: str = "") -> None:
+    def _refuse(self, mirror: str, error: Exception, name: str = "") -> None:
         self.answer["refused"].append(_refusal(mirror, error, name))
         if isinstance(error, ExpiredMetadataError):
             # Nothing that is too old for us may be what we go by; what is not expired was verified, and is not gone back from.
-            for row, octets in _changed_rows(self._metadata, before).items():
+            for row, octets in _changed_rows(self._metadata, self._before).items():
                 if "/" not in row and _end_of(octets) <= self._now:
                     (self._metadata / row).unlink()
-                    _write_rows(self._metadata, {row: before[row]} if row in before else {})
+                    _write_rows(self._metadata, {row: self._before[row]} if row in self._before else {})
+        self._before = _rows_in(self._metadata)
 
     def _updater(self, url: str, mirrors: FetcherInterface | None = None) -> Updater:
         targets = self._folder / "targets"
@@ -152,14 +156,21 @@ class Pull:
     def _must_be_after_floor(self, roles: tuple[str, ...]) -> None:
         """python-tuf believes the clock; one that has been set back must not make old metadata new."""
         for role in roles:
-            path = self._metadata / f"{role}.json"
-            if path.exists() and _end_of(path.read_bytes()) <= self._now:
+            octets = _content_at(self._metadata, f"{role}.json")
+            if octets and _end_of(octets) <= self._now:
                 raise ExpiredMetadataError(f"{role}.json is expired for a clock that was later before")
+
+    def _drop_if_old(self, name: str) -> None:
+        """python-tuf would verify the role of a list only to find that the snapshot, verified before, names another version."""
+        snapshot, role = (_content_at(self._metadata, f"{one}.json") for one in ("snapshot", name))
+        if role and _signed_in(snapshot)["meta"].get(f"{name}.json", {}).get("version") != _signed_in(role)["version"]:
+            (self._metadata / f"{name}.json").unlink()
 
     def _taken(self, updater: Updater, wanted: Mapping[str, Any]) -> dict[str, Any]:
         name, base = wanted["name"], wanted["hash"]
+        self._drop_if_old(name)
         whole = updater.get_targetinfo(f"{name}/full.blz")
-        self._must_be_after_floor((*_TOP, "hub", name))
+        self._must_be_after_floor(("hub", name))
         if whole is None:
             return {"state": "absent"}
         content, entries, seq = _custom(whole.custom)
@@ -189,15 +200,14 @@ class Pull:
         return {name: _text(octets) for name, octets in kept.items()}
 
     def _newest_root(self) -> dict[str, Any]:
-        root = (self._metadata / "root.json").read_bytes() if (self._metadata / "root.json").exists() else b""
-        return {"version": Metadata.from_bytes(root).signed.version if root else 0, "octets": _text(root)}
+        root = _content_at(self._metadata, "root.json")
+        return {"version": _signed_in(root)["version"] if root else 0, "octets": _text(root)}
 
     def _newest_timestamp(self) -> dict[str, Any]:
-        path = self._metadata / "timestamp.json"
-        if not path.exists():
-            return {"version": 0, "expires": 0}
-        signed = Metadata.from_file(str(path)).signed
-        return {"version": signed.version, "expires": signed.expires.timestamp()}
+        octets = _content_at(self._metadata, "timestamp.json")
+        return (
+            {"version": _signed_in(octets)["version"], "expires": _end_of(octets)} if octets else {"version": 0, "expires": 0}
+        )
 
 
 def _custom(custom: Any) -> tuple[str, int, int]:
@@ -254,9 +264,22 @@ def _refusal(mirror: str, error: Exception, name: str = "") -> dict[str, str]:
 
 
 @lru_cache(maxsize=64)
+def _signed_in(octets: bytes) -> dict[str, Any]:
+    """The signed part of metadata that python-tuf has verified."""
+    signed: dict[str, Any] = json.loads(octets)["signed"]
+    return signed
+
+
 def _end_of(octets: bytes) -> float:
-    """When metadata that was verified expires. Each list of a pull asks for that of the same roles."""
-    return float(Metadata.from_bytes(octets).signed.expires.timestamp())
+    """When metadata that was verified expires; python-tuf reads the time in the same way."""
+    return datetime.strptime(_signed_in(octets)["expires"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
+
+
+def _content_at(folder: Path, name: str) -> bytes:
+    """Nothing where there is no such file."""
+    with suppress(FileNotFoundError), open(f"{folder}/{name}", "rb") as file:  # noqa: PTH123 - each pull asks for many
+        return file.read()
+    return b""
 
 
 def _write_rows(folder: Path, rows: Mapping[str, bytes]) -> None:
@@ -272,7 +295,7 @@ def _rows_in(folder: Path) -> dict[str, bytes]:
         with os.scandir(folder / within) as found:
             for entry in found:
                 if entry.name.endswith(ending) and not entry.is_symlink():
-                    rows[within + entry.name] = Path(entry.path).read_bytes()
+                    rows[within + entry.name] = _content_at(folder, within + entry.name)
     return rows
 
 

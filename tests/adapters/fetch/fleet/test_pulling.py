@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import copy
+import os
 import struct
 import threading
 import time
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import zstandard
 from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import Metadata
 
 from banlistd.adapters.fetch.fleet import pulling
 from banlistd.adapters.fetch.fleet.pulling import MirrorPrograms, _pulled
@@ -25,6 +27,7 @@ from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.fleet.trust import KnownTrust, MirrorFault, Pulled, SignedList, WantedList
 from banlistd.errors import FetchError, TrustError
+from banlistd.trust.taking import Pull
 from support.certificates import self_signed
 from support.fakes import FakeClock
 from support.fleet_repository import DAY, Repository, in_time, signed
@@ -581,7 +584,45 @@ def test_a_pull_that_is_cancelled_while_a_thread_works_ends_with_it_and_leaves_n
         assert pull.cancelled()
 
     monkeypatch.setattr(pulling, step, slow)
-    before = len(list(Path("/proc/self/fd").iterdir()))
     asyncio.run(cancel())
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    names = [str(one.readlink()) for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+    assert not [name for name in names if "banlistd-fleet" in name]
     assert not list(node.scratch.iterdir())
+
+
+def test_an_update_parses_each_piece_of_metadata_once(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Root, timestamp and snapshot of before, targets, hub; then timestamp, snapshot and role of the list that are new."""
+    node, parsed, from_bytes = world.node, 0, Metadata.from_bytes
+    node.pull()
+    world.repository.publish({"drop": B})
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        nonlocal parsed
+        parsed += 1
+        return from_bytes(*args, **kwargs)
+
+    monkeypatch.setattr(Metadata, "from_bytes", counted)
+    base = os.memfd_create("base")
+    result = os.memfd_create("result")
+    os.write(base, A.encode())
+    digits = A.content_hash()
+    wanted = {"name": "drop", "known": digits, "hash": digits, "max_bytes": 1 << 20, "base": base, "result": result}
+    order = {
+        "pinned": base64.b64encode(world.repository.first_root).decode(),
+        "urls": [world.mirror.url],
+        "ca": None,
+        "agent": "test",
+        "folder": str(tmp_path / "scratch"),
+        "now": time.time(),
+        "floor": 0.0,
+        "within": 30.0,
+        "compares": False,
+        "rows": {name: base64.b64encode(octets).decode() for name, octets in node.known.rows.items()},
+        "lists": [wanted],
+    }
+    pull = Pull(order)
+    pull.run()
+    os.close(base)
+    os.close(result)
+    assert pull.answer["lists"]["drop"]["is_delta"]
+    assert parsed == 8
