@@ -4,9 +4,14 @@ import asyncio
 import math
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
+import aiosqlite
 import pytest
 
+from banlistd.adapters.storage import database
+from banlistd.adapters.storage.database_schema import Work, transaction
+from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import Guards
 from banlistd.core.feeds.parsed_list import Download
@@ -500,3 +505,36 @@ def test_a_completed_run_leaves_the_failures_of_polls_that_have_ended(tmp_path: 
         assert (await world.ledger.poll(pending.source_id)).failures == 2
 
     run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_an_import_is_four_commits_and_a_poll_without_news_one(tmp_path: Path) -> None:
+    """The attempt, the run that begins, the run that ends with what reading showed, and the poll with what is confirmed."""
+
+    async def life(world: DaemonWorld) -> None:
+        commits = 0
+
+        async def counted(connection: aiosqlite.Connection, begin: str, work: Work[object]) -> object:
+            nonlocal commits
+            commits += begin == "BEGIN IMMEDIATE"
+            return await transaction(connection, begin, work)
+
+        with patch.object(database, "transaction", counted):
+            assert (await poll(world)).kind is OutcomeKind.COMPLETED
+            assert commits == 4
+            assert (await poll(world)).kind is OutcomeKind.SKIPPED
+            assert commits == 5
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_what_reading_a_list_showed_is_kept_where_the_firewall_does_not_take_the_list(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+    environment.fetcher.bodies[FEED] = A + b"no address\n"
+
+    async def life(world: DaemonWorld) -> None:
+        environment.firewall.fail_before = True
+        assert (await poll(world)).kind is OutcomeKind.FAILED
+        assert (await FindingTable(world.database).every())[FEED].rejected == 1
+        environment.firewall.fail_before = False
+
+    run(environment, CONFIG, life)

@@ -37,7 +37,7 @@ from banlistd.model import (
 from banlistd.ports import Announcer, Clock, Fetcher
 from banlistd.services.imports.entry_ends import keep_ends, listed_before, with_ends
 from banlistd.services.imports.judging import guard_context
-from banlistd.services.imports.needs import ListEnforcer, PollMemory, Stores
+from banlistd.services.imports.needs import ListEnforcer, PollMemory, Stores, Unsaved
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.imports.queue import ImportQueue
 from banlistd.services.imports.short_work import in_thread_if_long
@@ -88,7 +88,7 @@ class Importer:
     async def _import_and_remember(self, source: Source, *, anyway: bool) -> Outcome:
         began = self._clock.monotonic()
         self._tell(EventName.IMPORT_STARTED, source.id, f"{source.id}: polling")
-        retry_after, unsaved = None, None
+        retry_after, unsaved = None, Unsaved()
         try:
             outcome, unsaved = await self._import(source, began, anyway=anyway)
         except DeferredError as error:
@@ -100,36 +100,35 @@ class Importer:
             outcome = await self._record_failure(source.id, error)
         return await self._polls.remember(source, outcome, retry_after, unsaved)
 
-    async def _import(
-        self, source: Source, began: float, *, anyway: bool
-    ) -> tuple[Outcome, tuple[Validators, ContentHash] | None]:
-        """The outcome, and validators with their content that no import run has saved."""
+    async def _import(self, source: Source, began: float, *, anyway: bool) -> tuple[Outcome, Unsaved]:
         record = await self._records.record(source.id)
         poll, newest, quarantined = record.poll, record.newest, record.quarantined
         found = await self._approved(quarantined, newest) or await self._poll(source, poll, newest, anyway=anyway)
-        if found.findings is not None:
-            await self._polls.note_findings(source.id, found.findings)
         if found.reading is not None and found.reading.refusal is not None:
             refusal = found.reading.refusal
+            await self._note_findings(source.id, found)
             if not await self._has_settled(source, quarantined, found.reading, refusal):
                 stays = "the last good content stays" if found.before else "nothing of it is banned"
                 error = RefusedError(f"{refusal.guard}: {refusal.reason}", stays)
                 outcome = await self._record_failure(source.id, error, refusal.guard)
-                return dataclasses.replace(outcome, ttl=found.ttl if refusal.guard == HOLD else None), None
+                return dataclasses.replace(outcome, ttl=found.ttl if refusal.guard == HOLD else None), Unsaved()
             in_spite = f"taken although {refusal.guard}, because it has stayed so: {refusal.reason}"
             found = dataclasses.replace(found, in_spite=in_spite)
         found = await with_ends(self._ends, source, found, self._enforcer.content(source.id), self._clock.now())
-        outcome = await self.take(source, found, newest, began)
+        try:
+            outcome = await self.take(source, found, newest, began)
+        except BanlistdError:
+            await self._note_findings(source.id, found)
+            raise
         if outcome.kind is OutcomeKind.SKIPPED:
+            await self._note_findings(source.id, found)
             await keep_ends(self._ends, source.id, found)
         if source.url and found.becomes_empty:
             self._tell(EventName.SOURCE_EMPTY, source.id, f"{source.id}: the list has no entry any more: its bans are lifted")
         self._announce_critical(source.id, found.reading)
-        # The list is applied and recorded; a quarantine that cannot be cleared now is cleared by the next poll.
-        with suppress(LedgerError):
-            await self._quarantine.confirm(source.id, self._clock.now(), found.confirmed)
         is_unsaved = outcome.kind is OutcomeKind.SKIPPED and found.validators != poll.validators
-        return dataclasses.replace(outcome, ttl=found.ttl), (found.validators, found.content_hash) if is_unsaved else None
+        validators = (found.validators, found.content_hash) if is_unsaved else None
+        return dataclasses.replace(outcome, ttl=found.ttl), Unsaved(validators, found.confirmed)
 
     async def take(self, source: Source, found: FoundList, newest: ImportRun | None, began: float) -> Outcome:
         """Bring the firewall up to date with what was found, in a run of its own. `newest`: the run before; `began`: monotonic.
@@ -184,6 +183,10 @@ class Importer:
         return FoundList(
             reading.content_hash, validators, reading, before, extent=extent, findings=findings, timed=timed, ttl=fetched.ttl
         )
+
+    async def _note_findings(self, source_id: SourceId, found: FoundList) -> None:
+        if found.findings is not None:
+            await self._polls.note_findings(source_id, found.findings)
 
     async def _approved(self, quarantined: Quarantined | None, newest: ImportRun | None) -> FoundList | None:
         """Approved content of the quarantine. It has no validators: they were not kept when it was refused."""
@@ -267,7 +270,7 @@ class Importer:
         return await asyncio.to_thread(AddressSet.decode, snapshot)
 
     async def _close(self, run: ImportRun, found: FoundList, added: int, removed: int, began: float) -> Outcome:
-        first = await self._ledger.mark_completed(
+        completed = self._ledger.mark_completed(
             run,
             added=added,
             removed=removed,
@@ -275,6 +278,8 @@ class Importer:
             now=self._clock.now(),
             validators=found.validators,
         )
+        # In one transaction: they wait for it together.
+        first, _ = await asyncio.gather(completed, self._note_findings(run.source_id, found))
         name = EventName.IMPORT_COMPLETED if first else EventName.IMPORT_LOST_RACE
         words = found.in_words(run.entries, added, removed) if first else "another importer was first; its run counts"
         self._tell(

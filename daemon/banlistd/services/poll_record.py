@@ -1,5 +1,6 @@
 """What the ledger remembers of each poll: when the source is due again, its failures, and the age of its last good list."""
 
+import asyncio
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -8,12 +9,13 @@ from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import OnStale
 from banlistd.core.feeds.found_list import Findings, address_in_words
 from banlistd.core.feeds.health.conditions import is_dead
-from banlistd.core.feeds.quarantine import frozen_at, stale_at
+from banlistd.core.feeds.quarantine import Confirmed, frozen_at, stale_at
 from banlistd.core.feeds.schedule import NOT_ENDED, delay_after, failing_since, interval_by
 from banlistd.errors import LedgerError
 from banlistd.events import Event, EventName
-from banlistd.model import ContentHash, Outcome, OutcomeKind, Poll, SourceId, Validators
+from banlistd.model import Outcome, OutcomeKind, Poll, SourceId
 from banlistd.ports import Announcer, Clock, FindingLog, Ledger, Quarantine
+from banlistd.services.imports.needs import Unsaved
 from banlistd.services.imports.publishers import Publishers
 
 
@@ -78,13 +80,8 @@ class PollRecord:
         with suppress(LedgerError):
             await self._findings.keep(source_id, findings)
 
-    async def remember(
-        self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: tuple[Validators, ContentHash] | None
-    ) -> Outcome:
-        """Save the poll; returns the outcome with its delay. `unsaved`: validators that no import run has saved.
-
-        `retry_after`: seconds that the server asked for.
-        """
+    async def remember(self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: Unsaved) -> Outcome:
+        """Save the poll; returns the outcome with its delay. `retry_after`: seconds that the server asked for."""
         now = self._clock.now()
         failures, since, before = 0, None, Poll(source.id)
         if outcome.error:
@@ -105,10 +102,14 @@ class PollRecord:
                 error=outcome.error,
                 failing_since=since,
             )
-            if unsaved is not None:
-                validators, content_hash = unsaved
+            if unsaved.validators is not None:
+                validators, content_hash = unsaved.validators
                 poll = dataclasses.replace(poll, validators=validators, content_hash=content_hash)
-            await self._ledger.save_poll(poll)
+            if unsaved.confirmed is None:
+                await self._ledger.save_poll(poll)
+            else:
+                # In one transaction: they wait for it together.
+                await asyncio.gather(self._ledger.save_poll(poll), self._confirm(source.id, now, unsaved.confirmed))
             if outcome.error:
                 self._warn_of_death(poll, before)
                 await self._warn_of_age(source, now)
@@ -116,6 +117,11 @@ class PollRecord:
                 await self._warn_of_move(source)
                 await self._warn_of_frozen(source, now)
         return dataclasses.replace(outcome, delay=delay)
+
+    async def _confirm(self, source_id: SourceId, now: float, confirmed: Confirmed) -> None:
+        """The list is applied and recorded; a quarantine that cannot be cleared now is cleared by the next poll."""
+        with suppress(LedgerError):
+            await self._quarantine.confirm(source_id, now, confirmed)
 
     def _delay(
         self, source: Source, failures: int, failing_for: float, retry_after: float | None, ttl: float | None = None

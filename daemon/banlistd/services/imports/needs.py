@@ -8,6 +8,7 @@ from typing import Protocol
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.found_list import Findings
+from banlistd.core.feeds.quarantine import Confirmed
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.model import ContentHash, Marker, Outcome, PolicyHash, Poll, SourceId, Validators
@@ -22,6 +23,16 @@ class Stores:
     ledger: Ledger
     quarantine: Quarantine
     ends: EndLog
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """What the end of a poll saves with it. `validators`, and their content: those that no import run has saved. `confirmed`:
+    what is remembered of a content that is in force.
+    """
+
+    validators: tuple[Validators, ContentHash] | None = None
+    confirmed: Confirmed | None = None
 
 
 class ListEnforcer(Protocol):
@@ -66,7 +77,5 @@ class PollMemory(Protocol):
     async def note_findings(self, source_id: SourceId, findings: Findings) -> None:
         """Save what reading a list showed."""
 
-    async def remember(
-        self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: tuple[Validators, ContentHash] | None
-    ) -> Outcome:
+    async def remember(self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: Unsaved) -> Outcome:
         """Save the poll; returns the outcome with its delay in seconds."""
