@@ -2,6 +2,7 @@
 
 import base64
 import signal
+import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -94,3 +95,14 @@ def test_the_next_mirror_brings_a_revocation_past_one_that_trickles(tmp_path: Pa
     assert pull.answer["root"]["version"] == 2
     assert pull.answer["lists"] == {"absent": {"state": "absent"}}
     assert (pull.answer["mirror"], pull.answer["late"]) == (good, [slow])
+
+
+def test_metadata_is_bounded_as_python_tuf_asks_and_waits_for_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "metadata").mkdir()
+    (tmp_path / "metadata/timestamp.json").write_bytes(b"123456")
+    monkeypatch.delattr(tempfile, "TemporaryFile")
+    with mirror_of(tmp_path) as mirror:
+        mirrors, url = asked([mirror.url], 20.0), f"{mirror.url}/metadata/timestamp.json"
+        assert mirrors.download_bytes(url, 6) == b"123456"
+        with pytest.raises(DownloadLengthMismatchError, match="more than 5 bytes"):
+            mirrors.download_bytes(url, 5)

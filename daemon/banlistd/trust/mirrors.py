@@ -73,6 +73,10 @@ class Mirrors(FetcherInterface):
             return 0
         return version if isinstance(version, int) else 0
 
+    def download_bytes(self, url: str, max_length: int) -> bytes:
+        """Metadata, bounded as python-tuf asks; it would put each piece into a file of its own on the disk first."""
+        return b"".join(_bounded(self.fetch(url), url.removeprefix(f"{self.at}/"), max_length))
+
     def _fetch(self, url: str) -> Iterator[bytes]:
         path = url.removeprefix(self.at + "/")
         if _ROOT.fullmatch(path):
