@@ -464,6 +464,14 @@ WRONG = [
         "5: sources[0].every: is written twice (line 4 has it already; delete one of them)",
     ),
     ("allow:\n\t- 192.0.2.1", "2: there is a tab at the beginning of the line (YAML is indented with spaces)"),
+    (
+        "allow:\n\u00a0 - 192.0.2.1",
+        "2: there is another blank (U+00A0) at the beginning of the line (YAML is indented with spaces)",
+    ),
+    (
+        "<<<<<<< HEAD\nallow: []\n=======\nallow: [192.0.2.1]\n>>>>>>> theirs\n",
+        "1: a conflict of a merge is not solved here (keep one of the two parts, and delete the marks)",
+    ),
     ("allow: [192.0.2.1\nlog:", "2: a list [ is not closed (write ] at its end)"),
     ("log: {format: json\n", "1: a mapping { is not closed (write } at its end)"),
     (SOURCE + '  comment: "a\n  every: 1h\n', "4: a quote is opened here and not closed (write the same quote at its end)"),

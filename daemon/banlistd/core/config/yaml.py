@@ -78,7 +78,23 @@ class _Node:
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+_ODD_BEGINNING = re.compile(r"^[ \t]*+(?:([^\S \t\r\n\x0b\x0c\x1c-\x1e])[^\n]*?[^\s]|(<{7}|={7}|>{7})(?: |\r?$))", re.MULTILINE)
+
+
+def _refuse_odd_beginnings(text: str) -> None:
+    """What YAML takes for text, and is none: blanks that look like those of an indentation, marks of a merge."""
+    found = _ODD_BEGINNING.search(text)
+    if found is None:
+        return
+    line = text.count("\n", 0, found.start()) + 1
+    if found[2]:
+        raise _BadYamlError(line, "a conflict of a merge is not solved here", "keep one of the two parts, and delete the marks")
+    sign = f"U+{ord(found[1]):04X}"
+    raise _BadYamlError(line, f"there is another blank ({sign}) at the beginning of the line", "YAML is indented with spaces")
+
+
 def _document(name: str, text: str) -> Document:
+    _refuse_odd_beginnings(text)
     try:
         root = _grow(text)
     except yaml.YAMLError as fault:
