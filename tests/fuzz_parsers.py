@@ -30,6 +30,7 @@ from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.evaluate import evaluate
 from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
+from banlistd.core.feeds.parsers.commands.blocks import blocks_as_lines
 from banlistd.core.feeds.parsers.formats.plain import parse_plain, read_line
 from banlistd.core.feeds.parsers.parsed import Harvest, Parsed
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, lines_of, normalised
@@ -292,7 +293,10 @@ class Fuzzer:
 
     def _compare(self, body: bytes) -> None:
         """Arrays must read what single lines read."""
-        text = normalised(body)
+        try:
+            text = blocks_as_lines(normalised(body))
+        except ParseError:
+            return
         quick, slow = Harvest(), Harvest()
         with suppress(ParseError):  # what is refused as a whole has been read all the same
             parse_plain(text, Format(), quick)

@@ -1,5 +1,6 @@
 """Archives of several files: which are read, and that none is read in part."""
 
+import codecs
 import gzip
 import io
 import tarfile
@@ -265,3 +266,21 @@ def test_what_a_pattern_leaves_out_is_not_named() -> None:
     unpacking.feed(_zipped([("ipv4.txt", V4), ("ipv6.txt", V6)]))
     unpacking.finish()
     assert unpacking.left_out.count == 0
+
+
+@pytest.mark.parametrize("name", ["allowlist.txt", "d/whitelist.csv", "exclusions.txt", "false_positives.txt", "safe-ips.txt"])
+def test_a_file_of_exceptions_beside_a_list_is_refused(name: str) -> None:
+    suffix = name.rpartition(".")[2]
+    archive = _zipped([(f"bad.{suffix}", b"198.51.100.7\n"), (name, b"192.0.2.1\n")])
+    with pytest.raises(FetchError, match="not banned"):
+        unpack(archive, CAP)
+    assert unpack(_zipped([(name, b"192.0.2.1\n")]), CAP) == b"192.0.2.1\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf16_is_read_beside_others(encoding: str) -> None:
+    mark = "\ufeff".encode(encoding)
+    files = [("a.txt", b"198.51.100.7"), ("b.txt", mark + "203.0.113.9\n".encode(encoding)), ("c.txt", b"192.0.2.1\n")]
+    for pack in _PACK.values():
+        text = unpack(pack(files), CAP).replace(codecs.BOM_UTF8, b"")
+        assert text.split() == [b"198.51.100.7", b"203.0.113.9", b"192.0.2.1"]

@@ -101,7 +101,7 @@ _LISTS = {
     "feeds/digitalocean_geofeed.csv": _Facts(1_037, 3_012_352, 96, 145, 0),
     "feeds/dns_servers_mixed_v4v6.txt": _Facts(5_906, 5_906, 5_720, 136, 0),
     "feeds/domains_only_predict.txt": _Facts(0, 0, 0, 0, 122),
-    "feeds/dshield_asdetails_zero_padded.txt": _Facts(2, 2, 2, 0, 4),
+    "feeds/dshield_asdetails_zero_padded.txt": _Facts(2, 2, 2, 0, 0),
     # a line is the two ends of a range: the scanner took both for addresses
     "feeds/dshield_block_2015.txt": _Facts(2, 512, 2, 0, 0),
     # a line is the two ends of a range: the scanner took both for addresses
@@ -241,7 +241,6 @@ _UNFIT = {
     "feeds/country_us_ipv4.cidr": "wide",  # a country: 38 % of IPv4
     "feeds/country_us_ipv6.cidr": "wide",  # a country: more than a /16 in one stretch
     "feeds/domains_only_predict.txt": "unparseable",
-    "feeds/dshield_asdetails_zero_padded.txt": "unparseable",  # a table of autonomous systems
     "feeds/fh16_geolite2_country_country_us.netset": "wide",
     "feeds/fh16_ipdeny_country_id_country_us.netset": "wide",
     "feeds/fullbogons_ipv6_20240310.txt": "wide",  # nearly all of IPv6, a /1 among it

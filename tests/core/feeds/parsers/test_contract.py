@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banlistd.core.feeds.parsers import PARSERS, parse
+from banlistd.core.feeds.parsers.commands.blocks import blocks_as_lines
 from banlistd.core.feeds.parsers.formats.plain import parse_plain, read_line
 from banlistd.core.feeds.parsers.parsed import Harvest, Parsed
 from banlistd.core.feeds.parsers.spans import span_of
@@ -57,7 +58,7 @@ _bodies = st.one_of(_lists, st.binary(max_size=200), _lists.map(lambda body: b"\
 def _slowly(body: bytes) -> Parsed:
     """Line by line, without arrays."""
     harvest = Harvest()
-    for number, line in lines_of(body):
+    for number, line in lines_of(blocks_as_lines(body)):
         read_line(number, line, harvest)
     return harvest.parsed(0, "", Format())
 

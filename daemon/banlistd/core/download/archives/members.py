@@ -4,6 +4,7 @@ All files that may be lists are read, one behind the other. Left out are directo
 by its name, and, where others have an address, what has none.
 """
 
+import codecs
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -29,12 +30,20 @@ _NO_LIST = re.compile(
     r"sig|asc|gpg|pem|crt|minisig|md5|sha1|sha256|sha512|torrent|ini|toml)",
     re.ASCII | re.DOTALL,
 )
+_ALLOWS = re.compile(
+    r"(?:allow|white|safe|trust)(?:ed)?[-_ .]?(?:lists?|ips?|ranges?|nets?|$|\.)|"
+    r"exclu|exempt|exception|unban|false[-_ ]?positiv|removed|delisted",
+    re.ASCII,
+)
+"""In the name of a file beside which the others are lists of bans."""
+
 _KINDS = {
     "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "jsonl", "ndjson": "jsonl", "xml": "xml", "dat": "dat", "p2p": "p2p",
     "yaml": "yaml", "yml": "yaml", "rsc": "rsc", "zone": "zone", "hosts": "hosts", "xls": "xls", "xlsx": "xls", "mmdb": "mmdb",
 }  # fmt: skip
 """What is written alike, by the last part of a name; all else is lines of text."""
 
+_WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _ADDRESS = re.compile(rb"\d{1,3}\.\d{1,3}\.\d{1,3}|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f:]{0,30}:")
 _SHOWN = 40
 _NAMED, _LONGEST_NAME = 5, 200
@@ -119,6 +128,10 @@ class Members:
         if len(self._kinds) > 1 and not self._pattern:
             names = ", ".join(path.rpartition("/")[2][:_SHOWN] for path in list(self._kinds.values())[:3])
             raise FetchError(f"the archive has files of several kinds: {names}", _HINT)
+        allowing = [path for path in self._kept if _ALLOWS.search(path.rpartition("/")[2].lower())]
+        if allowing and len(allowing) < len(self._kept) and not self._pattern:
+            name = allowing[0].rpartition("/")[2][:_SHOWN]
+            raise FetchError(f"one file of the archive may be a list of what is not banned: {name}", _HINT)
 
     def _end(self) -> None:
         """A file is over: it is no archive itself, and it is kept unless it is prose."""
@@ -126,6 +139,7 @@ class Members:
             return
         path, begins, ends = self._open, self._begins, self._body.tell()
         self._open = None
+        ends = self._decode(begins, ends)
         with self._body.getbuffer() as view:
             head = bytes(view[begins : begins + _HEAD])
             has_address = _ADDRESS.search(view[begins:ends]) is not None
@@ -151,6 +165,16 @@ class Members:
         self._kinds.setdefault(kind, path)
         if kind == "csv":
             self._compare_header(head)
+
+    def _decode(self, begins: int, ends: int) -> int:
+        """What is written in UTF-16 is made UTF-8, as others may be behind it; returns the new end."""
+        with self._body.getbuffer() as view:
+            if bytes(view[begins : begins + 2]) not in _WIDE_MARKS:
+                return ends
+            text = bytes(view[begins:ends]).decode("utf-16", "replace").encode("utf-8", "replace")
+        self._cut(begins)
+        self.write(text)
+        return self._body.tell()
 
     def _cut(self, size: int) -> None:
         self._body.seek(size)

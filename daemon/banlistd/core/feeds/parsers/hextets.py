@@ -33,7 +33,7 @@ def scan_hextets(text: str, lines: Iterable[Line]) -> tuple[Addresses, Addresses
             number = pton(family, address) if known >= 0 else b""
         except OSError:
             number = b""
-        if not number or number.startswith(_MAPPED):
+        if not number or number.startswith(_MAPPED) or (slash and "." in address):
             unread.append(line)
             continue
         packed += number

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from banlistd.core.feeds.parsers.commands.rules_of_lines import rules_as_lines
+from banlistd.core.feeds.parsers.commands.blocks import blocks_as_lines
 from banlistd.core.feeds.parsers.formats.tables import first_lines
 from banlistd.core.feeds.parsers.json.texts import looks_like_json
 from banlistd.core.feeds.parsers.parsed import Harvest
@@ -17,7 +17,7 @@ _PLAIN = Format(FormatType.PLAIN)
 
 def parse_auto(body: bytes, form: Format, harvest: Harvest) -> Format:
     """Read a body in the format that it is recognised as."""
-    body = rules_as_lines(body)
+    body = blocks_as_lines(body)
     found = replace(recognised(body), now=form.now)
     if found.type is FormatType.PLAIN:
         refuse_open_texts(body)

@@ -15,14 +15,19 @@ _QUAD = 4
 _OCTETS = {f"{octet:0{width}}": octet for octet in range(256) for width in (1, 2, 3)}
 """Every way to write an octet; looking one up takes half the time of a pattern and int()."""
 _PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
+_PORT_BEHIND_BAR = re.compile(r"([0-9A-Fa-f:.]+)\|[0-9]{1,5}", re.ASCII)
+"""As MISP writes `ip-dst|port`."""
+
 _ALL_ONES = 0xFFFF_FFFF
+_EMBEDDED = 96
+"""Bits before an IPv4 address that is written as such at the end of an IPv6 address."""
 _MAPPED = 0xFFFF
 """The upper 96 bits of an IPv4-mapped IPv6 address (RFC 4291, 2.5.5.2)."""
 _HOST_BITS = {_V4: [(1 << (32 - n)) - 1 for n in range(33)], _V6: [(1 << (128 - n)) - 1 for n in range(129)]}
 
 
 def span_of(token: str) -> Span | None:
-    """`a`, `a/24`, `a/255.255.255.0`, `a-b`, `a:port`, `[a]:port`; host bits that a network has set are masked away."""
+    """`a`, `a/24`, `a/255.255.255.0`, `a-b`, `a:port`, `[a]:port`, `[a]`, `a|port`; set host bits are masked away."""
     if "." not in token and ":" not in token:
         return None
     if "-" in token:
@@ -31,9 +36,12 @@ def span_of(token: str) -> Span | None:
     if "/" in token:
         return network_of(token)
     span = address_of(token)
-    if span is None and ":" in token:
+    if span is None and (":" in token or token[0] == "["):
         port = _PORT.fullmatch(token)
         return address_of(port[1] or port[2]) if port else None
+    if span is None and "|" in token:
+        port = _PORT_BEHIND_BAR.fullmatch(token)
+        return address_of(port[1]) if port else None
     return span
 
 
@@ -51,6 +59,8 @@ def network_of(token: str) -> Span | None:
         if bits >= len(_HOST_BITS[family]):
             return None
         host = _HOST_BITS[family][bits]
+        if "." in address and family is _V6 and bits < _EMBEDDED and number & host:
+            return None  # `::ffff:192.0.2.0/24`: the length may be that of the embedded address
     else:
         mask = quad(length) if family is _V4 else None
         if mask is None:

@@ -12,7 +12,7 @@ from banlistd.core.feeds.parsers.bare_quads import Octets, Positions
 
 _MERE, _RISKY, _OPENING, _DIGIT, _HEX, _LETTER, _SLASH = range(7)
 _CLASSES = np.full(256, _MERE, dtype=np.uint8)
-_CLASSES[list(b" \t,|;!:*\n")] = _RISKY
+_CLASSES[list(b" \t,|;!:*.\n")] = _RISKY
 _CLASSES[list(b"\"'`[]{}()<")] = _OPENING
 _CLASSES[list(b"0123456789")] = _DIGIT
 _CLASSES[list(b"GHIJKLMNOPQRSTUVWXYZghijklmnopqrstuvwxyz")] = _LETTER
@@ -24,8 +24,9 @@ _WORD = 4
 _WORDS = (
     *("acce", "allo", "dunn", "exce", "excl", "exem", "noma", "ok", "pass", "perm", "rela", "retu", "whit"),
     *("aaaa", "txt", "cnam", "ptr", "ns", "mx", "in", "ch", "hs", "a", "to", "thru", "thro", "unti", "mask", "netm", "wild"),
+    *("dev", "via"),
 )
-"""How the words begin, of which `lines` knows more: verdicts, DNS, what joins two addresses, masks."""
+"""How the words begin, of which `lines` knows more: verdicts, DNS, what joins two addresses, masks, routes."""
 
 
 def _table(signs: bytes) -> NDArray[np.bool_]:

@@ -130,12 +130,15 @@ _SEEN_AS = {
     **dict.fromkeys((decoded(sign.encode()) for sign in _DASHES), "-"),
     "\xa0": " ",
 }
+_DASHES_OF_WINDOWS = re.compile(r"(?<=[\s0-9A-Fa-f])[\x96\x97](?=[\s0-9A-Fa-f])")
+"""In code page 1252; elsewhere these are parts of letters."""
+
 _ODD_SIGNS = re.compile("|".join(map(re.escape, sorted(_SEEN_AS, key=len, reverse=True))))
 
 
 def visible(text: str) -> str:
     """As a person sees it: special blanks made blanks, long dashes made dashes, without signs that take no room."""
-    return text if text.isascii() else _ODD_SIGNS.sub(lambda sign: _SEEN_AS[sign[0]], text)
+    return text if text.isascii() else _DASHES_OF_WINDOWS.sub("-", _ODD_SIGNS.sub(lambda sign: _SEEN_AS[sign[0]], text))
 
 
 def is_most(look: Sequence[str], test: Callable[[str], bool]) -> bool:

@@ -68,7 +68,14 @@ def read_route(text: str) -> LineReading | None:
     if found is None:
         return None
     span = span_of_word(found[2])
-    sinks = found[1] or (found[4] or "").lower() in {"null0", "blackhole", "reject", "discard", "unreachable", "-reject"}
+    sinks = found[1] or (found[4] or "").lower().rstrip(";") in {
+        "null0",
+        "blackhole",
+        "reject",
+        "discard",
+        "unreachable",
+        "-reject",
+    }
     host = host_bits_of_mask(found[3]) if found[3] else 0
     if span is None or not sinks or host is None or span[1] & host:
         return None

@@ -22,6 +22,9 @@ _CLASSED = LatePattern(r"\S++(?:\s++\d{1,10}[smhdwSMHDW]?+)?+\s++IN\s++(?:A|TXT|
 _DIRECTIVE = LatePattern(r"\$(?:ORIGIN|TTL|INCLUDE|GENERATE)\b", re.IGNORECASE)
 _QUADS = LatePattern(r"((?:\*|[0-9]{1,3})(?:\.[0-9]{1,3}){1,4})(?:\.([A-Za-z_][^\s]*+|[0-9A-Za-z_-]*[A-Za-z_-][^\s]*+))?\.?")
 _TRIGGERS = ("rpz-ip", "rpz-client-ip")
+_HEXTETS = LatePattern(r"([0-9]{1,3})((?:\.(?:zz|[0-9a-f]{1,4})){1,8})\.(?:rpz-ip|rpz-client-ip)(?:\..*)?", re.IGNORECASE)
+"""Of IPv6: the length, then the groups in reverse, `zz` for the gap."""
+
 _OCTETS = 4
 _OWN = ("NS", "SOA", "MX", "DNSKEY", "RRSIG", "NSEC", "NSEC3", "CAA", "SRV")
 """Records of the zone itself."""
@@ -67,6 +70,9 @@ def _is_name(owner: str) -> bool:
 
 def _span_of_name(owner: str, *, is_trigger: bool) -> Span | None:
     found = _QUADS.fullmatch(owner)
+    groups = _HEXTETS.fullmatch(owner) if found is None or found[1].count(".") != _OCTETS else None
+    if groups is not None:
+        return _span_of_groups(groups[1], groups[2][1:].lower().split("."))
     if found is None:
         return None
     labels = found[1].split(".")
@@ -77,6 +83,15 @@ def _span_of_name(owner: str, *, is_trigger: bool) -> Span | None:
         return prefix_of(".".join(octets)) if len(octets) <= _OCTETS else None
     number = quad(".".join(reversed(labels)))
     return prefix_of(".".join(reversed(labels))) if number is not None else None
+
+
+def _span_of_groups(length: str, reversed_groups: Sequence[str]) -> Span | None:
+    groups = list(reversed(reversed_groups))
+    if groups.count("zz") > 1:
+        return None
+    gap = groups.index("zz") if "zz" in groups else None
+    written = ":".join(groups) if gap is None else f"{':'.join(groups[:gap])}::{':'.join(groups[gap + 1 :])}"
+    return network_of(f"{written}/{length}")
 
 
 def recognise_zone(look: Sequence[str]) -> Format | None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from banlistd.core.feeds.parsers.commands.commands import command_of
+from banlistd.core.feeds.parsers.commands.parts import part_of
 from banlistd.core.feeds.parsers.commands.readings import BESIDE, LineMeaning, LineReading, banned, doubtful
 from banlistd.core.feeds.parsers.spans import (
     host_bits_of_mask,
@@ -33,6 +34,9 @@ _LENGTH = re.compile(r" ?/ ?([0-9.]{1,15})(?=[ ,;|]|\Z)")
 _RECORD = re.compile(r" (?:\d{1,10} )?+(?:(?:IN|in|CH|HS) [A-Za-z]{1,9}|A|AAAA|TXT|CNAME|PTR|NS|MX) \S")
 _CELLS = re.compile(r"[ ,;|]+")
 _JOINERS = frozenset({"-", "to", "thru", "through", "until", "..", "..."})
+_ROUTES = frozenset({"dev", "via"})
+"""Second words of a route that leads somewhere."""
+
 _MASKS = frozenset({"mask", "netmask", "wildcard"})
 
 _EXCEPTED = frozenset(
@@ -83,7 +87,7 @@ def reading_of(text: str) -> LineReading:
     if entry is None:
         stamp = STAMP.match(text)
         entry = _entry(text[stamp.end() :]) if stamp is not None else None
-    return entry or command_of(text) or BESIDE
+    return entry or command_of(text) or part_of(text) or BESIDE
 
 
 def span_of_line(text: str) -> Span | None:
@@ -150,7 +154,7 @@ def _with_tail(span: Span, word: str, tail: str) -> LineReading:
     cells = cells_of(tail.replace(" - ", "-", tail.count(" - ") if tail[:3] != " - " else 0))
     if cells[0].lower() in _EXCEPTED or "nomatch" in cells:
         return LineReading(LineMeaning.EXCEPT, (span,))
-    masked = _masked(span, cells)
+    masked = BESIDE if cells[0] in _ROUTES else _masked(span, cells)
     if masked is not None:
         return masked
     return _with_cells(span, word, tail, cells)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from banlistd.core.feeds.parsers import hextets, quads
 from banlistd.core.feeds.parsers.bare_hextets import read_hextets
 from banlistd.core.feeds.parsers.bare_quads import Positions
+from banlistd.core.feeds.parsers.commands.blocks import blocks_as_lines
+from banlistd.core.feeds.parsers.commands.parts import ALLOWED_PART
 from banlistd.core.feeds.parsers.commands.readings import BESIDE, LineMeaning, LineReading
-from banlistd.core.feeds.parsers.commands.rules_of_lines import rules_as_lines
 from banlistd.core.feeds.parsers.formats.defanged import hosts_of_urls, refanged
 from banlistd.core.feeds.parsers.formats.lines import reading_of
 from banlistd.core.feeds.parsers.formats.suspicions import first_suspicion
@@ -35,9 +36,9 @@ def parse_plain(body: bytes, form: Format, harvest: Harvest) -> Format:
 
     Raises ParseError for a list that could be read in more than one way.
     """
-    body = rules_as_lines(refanged(body) if form.defanged else body)
+    body = blocks_as_lines(refanged(body) if form.defanged else body)
     body = hosts_of_urls(body) if form.urls else body
-    doubts, first_doubt = 0, (0, BESIDE)
+    doubts, first_doubt, parts = 0, (0, BESIDE), 0
     for block in blocks(body):
         seen = quads.scan(block, LONGEST_LINE)
         harvest.add_block(Family.IPV4, seen.first, seen.last)
@@ -53,9 +54,13 @@ def parse_plain(body: bytes, form: Format, harvest: Harvest) -> Format:
         harvest.add_block(Family.IPV6, first, last)
         for index, start, end in sorted([*unread, *rest[~short].tolist()]):
             found = read_line(number + index, text[start : min(end, start + LONGEST_LINE + 1)], harvest)
+            if found is ALLOWED_PART:
+                parts = parts or number + index
             if found.meaning is LineMeaning.DOUBT:
                 first_doubt = first_doubt if doubts else (number + index, found)
                 doubts += 1
+    if parts:
+        raise ParseError(f"line {parts} is {ALLOWED_PART.reason}", ALLOWED_PART.hint)
     if doubts > _DOUBTS_PER_ENTRY * harvest.entries:
         raise ParseError(f"line {first_doubt[0]} has {first_doubt[1].reason}", first_doubt[1].hint)
     look = first_texts(body)

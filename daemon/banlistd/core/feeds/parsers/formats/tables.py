@@ -132,7 +132,7 @@ def _settled(form: Format, look: Sequence[str], body: bytes) -> Format:
         return replace(form, separator=separator or _separator_of(look, form.columns, body))
     found = find_table(look, (separator,) if separator else SEPARATORS[:-1])
     if found is not None:
-        return replace(found, where=form.where, members=form.members, now=form.now)
+        return replace(found, where=(*form.where, *found.where), members=form.members, now=form.now)
     return replace(form, separator=separator or _separator_of(look, (), body), columns=("1",))
 
 

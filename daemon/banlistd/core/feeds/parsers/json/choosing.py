@@ -1,6 +1,7 @@
 """Which of the places with addresses are the list, if that is beyond doubt; otherwise an error that says what to write."""
 
 from banlistd.core.feeds.parsers.json.looking import JsonLook
+from banlistd.core.feeds.parsers.json.paths import ITEMS
 from banlistd.core.feeds.parsers.json.seen import KeyPair
 from banlistd.core.feeds.parsers.json.words import (
     FLAGS,
@@ -59,9 +60,18 @@ class _Choice:
             if not end and not length and found.together and found.together == found.twos and is_of_ranges(path):
                 raise self._doubt([path], "two addresses together may be the ends of a range, or not")
         paths = [path for path, _, _ in places]
+        self._refuse_beside(paths)
         if len(paths) > 1 and (len(paths) > _MAX_PATHS or not (say_the_same(paths) or _are_of_github(paths))):
             raise self._doubt(paths, "several places have addresses")
         return self._format(places)
+
+    def _refuse_beside(self, paths: list[str]) -> None:
+        """An address of a record, and an array in it: `ip` beside `networks`, which may be where the address belongs."""
+        for one in paths:
+            for other in paths:
+                alike = other.endswith(ITEMS) and not one.endswith(ITEMS) and ITEMS in one
+                if alike and _parent(one) == _parent(other.removesuffix(ITEMS)) and not differ_in_family([one, other]):
+                    raise self._doubt([one, other], "several keys of an object have addresses")
 
     def _format(self, places: list[tuple[str, str, str]]) -> Format:
         paths, ends, lengths = (tuple(column) for column in zip(*places, strict=True))

@@ -18,7 +18,7 @@ _BETWEEN = re.compile(r"[\s,\x1e]*+")
 
 _BLANKS = b" \t\n\r\x0b\x0c\x1e"
 _SILENT = re.compile(r"(?:#|;|//)[^\n]*+")
-_SHAPED = re.compile(rb"\{|\[\s*+(?:[\[\]{\"]|-?\d[\d.eE+-]*+\s*+[,\]]|[nft]|\Z)")
+_SHAPED = re.compile(rb"\{|\[\s*+(?:[\[\]{\"]|-?\d++(?:\.\d++)?+(?:[eE][+-]?+\d++)?+\s*+[,\]]|[nft]|\Z)")
 
 
 def documents_of(body: bytes) -> list[Any]:

@@ -4,9 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from banlistd.core.feeds.parsers.records import SEPARATORS, WHITESPACE, records_in
 from banlistd.core.feeds.parsers.tables.cells import address_of_cell, range_of_cells, span_of_cell
+from banlistd.core.feeds.parsers.tables.flags import conditions_of
 from banlistd.core.feeds.parsers.tables.pairs import Pair, fits_networks, matching_size, overlap
 from banlistd.core.feeds.parsers.tables.rows import PLACEHOLDERS, is_registry_row
 from banlistd.core.feeds.parsers.tables.sizes import find_size, is_of_masks, sized_words
@@ -48,12 +50,21 @@ class Rows:
         rows = cells[bool(names) :]
         width = Counter(map(len, rows)).most_common(1)[0][0] if rows else 0
         usual = [row[:_MOST_COLUMNS] for row in rows if len(row) == width and width > 1 and not _is_dashed(row, separator)]
-        quoted = any('"' in record.text for record in records)
+        opening = _opening_quote(separator)
+        quoted = any(opening.search(record.text) is not None for record in records if '"' in record.text)
         joined = any(record.is_of_lines for record in records)
         return cls(usual, names, quoted, len(usual) >= _USUAL * len(rows), joined)
 
     def role(self, column: int) -> Role:
         return role_of(self.names[column]) if column < len(self.names) else Role.UNNAMED
+
+
+@cache
+def _opening_quote(separator: str) -> re.Pattern[str]:
+    """A quote at the beginning of a cell."""
+    # Of blanks, each would begin the same search again.
+    between = r"\s" if separator == WHITESPACE else rf"{re.escape(separator)}\s*+"
+    return re.compile(rf'(?:\A|{between})"')
 
 
 def is_header(cells: Sequence[str]) -> bool:
@@ -88,6 +99,9 @@ def find_table(look: Sequence[str], separators: Sequence[str] = SEPARATORS) -> F
             unreadable = unreadable or (error if is_row else None)
             continue
         found = _found(rows, form) or (_sized_lines(look, form) if separator == WHITESPACE else None)
+        conditions = conditions_of(rows.names, rows.cells) if found is not None or _begin_with_addresses(rows) else ()
+        if conditions:
+            found = replace(found or _with(form, (0,)), where=conditions)
         if found is not None:
             return found
     if unreadable is not None:
@@ -98,6 +112,11 @@ def find_table(look: Sequence[str], separators: Sequence[str] = SEPARATORS) -> F
     if len(look) > 1 and len(quoted) == len(look) and sum(span is not None for span in quoted) * 2 > len(look):
         return Format(FormatType.CSV, columns=("1",), separator=",")
     return None
+
+
+def _begin_with_addresses(rows: Rows) -> bool:
+    """Whether most rows are lines that begin with an address, as those of a plain list do."""
+    return bool(rows.names) and 2 * sum(span_of_cell(row[0]) is not None for row in rows.cells) > len(rows.cells)
 
 
 def _found(rows: Rows, form: Format) -> Format | None:
