@@ -1,6 +1,6 @@
 """Lines that are one entry each and nothing else are plain: what is left out for them would have found nothing."""
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from banlistd.core.feeds.parsers.formats.suspicions import first_suspicion
@@ -27,6 +27,7 @@ def test_a_word_more_in_one_line_is_seen() -> None:
 
 @given(text=st.text("\r\n\0a.", max_size=30), blanks=st.sampled_from([0, BLOCK - 3, BLOCK - 2, BLOCK - 1, BLOCK]))
 def test_returns_and_feeds_end_lines_alike(text: str, blanks: int) -> None:
+    assume(3 * text.count("\0") <= len(text))  # more of them are UTF-16
     body = b"x" * blanks + text.encode()
     wanted = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\0", b" ")
     assert normalised(body).removesuffix(b"\n") == wanted.removesuffix(b"\n")
