@@ -34,7 +34,8 @@ class Mirrors(FetcherInterface):
     """The mirror `at` is asked for everything, and all of them for a new root: one alone cannot hide a revocation.
 
     `roots_from`: the mirrors that may be asked for roots; the one that gave the last root is `root_from`. `octets`: received.
-    `late`: mirrors that took longer than they may. Only for the main thread: it takes the alarm signal.
+    `late`: mirrors that took longer than they may. `silent`: those that gave no answer about a new root, and why. Only for the
+    main thread: it takes the alarm signal.
     """
 
     def __init__(self, urls: Sequence[str], ca: str | None, agent: str) -> None:
@@ -45,6 +46,7 @@ class Mirrors(FetcherInterface):
         self.roots_from = list(urls)
         self.root_from = ""
         self.late: list[str] = []
+        self.silent: dict[str, Exception] = {}
         self.octets = self.requests = 0
         self._until = self._end = time.monotonic()
         self._others = _OTHERS
@@ -94,17 +96,22 @@ class Mirrors(FetcherInterface):
                 # Read here: the body of another mirror may not cost the time of the one that is asked for everything.
                 root = b"".join(_bounded(self._get(mirror, path, until), path, LARGEST_TRUST_ROOT))
             except DownloadHTTPError as error:
-                if error.status_code not in _NOT_THERE and mirror == self.at:
-                    raise
-            except (DownloadError, urllib3.exceptions.HTTPError):
-                if mirror == self.at:
-                    raise
+                if error.status_code not in _NOT_THERE:
+                    self._must_be_another(mirror, error)
+            except (DownloadError, urllib3.exceptions.HTTPError) as error:
+                self._must_be_another(mirror, error)
             else:
                 self.root_from = mirror
                 return iter((root,))
             if mirror != self.at:
                 self._until = min(self._until + time.monotonic() - began, self._end)
         raise DownloadHTTPError(f"no mirror has {path}", 404)
+
+    def _must_be_another(self, mirror: str, error: Exception) -> None:
+        """One that is asked for roots only is no reason to end. Raises the error where everything is asked of the mirror."""
+        if mirror == self.at:
+            raise error
+        self.silent.setdefault(mirror, error)
 
     def _get(self, mirror: str, path: str, until: float) -> Iterator[bytes]:
         """The body, in pieces. Raises DownloadError, also while it is read."""

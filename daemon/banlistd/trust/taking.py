@@ -59,16 +59,19 @@ class Pull:
 
     def run(self) -> None:
         _write_rows(self._metadata, self._given)
-        urls, end = self._order["urls"], time.monotonic() + self._order["within"]
+        urls, end, asked = self._order["urls"], time.monotonic() + self._order["within"], set()
         if self._order["compares"] and len(urls) > 1:
             urls = self._mirrors.newest_first(self._order["within"] / 4)
         for number, url in enumerate(urls):
             # Each mirror may take its part of what is left, so that one that is slow keeps no other one from being asked.
             left = end - time.monotonic()
             self._mirrors.begin(url, left / (len(urls) - number), left, self._order["within"] / (2 * len(urls)))
+            asked.add(url)
             if self._take_from(url):
                 self.answer["mirror"] = url
                 break
+        silent = {url: error for url, error in self._mirrors.silent.items() if url not in asked}
+        self.answer["refused"] += [_refusal(url, error) for url, error in silent.items()]
         self.answer |= {
             "rows": self._kept_rows(),
             "root": self._newest_root(),

@@ -159,6 +159,14 @@ def test_a_mirror_that_does_not_answer_is_passed_over(world: World) -> None:
     assert pulled.state.mirror == world.mirror.url
 
 
+def test_mirror_that_gives_no_answer_about_a_new_root_is_named_though_the_list_came_from_another_one(world: World) -> None:
+    world.node.fleet = replace(world.node.fleet, urls=(world.mirror.url, "http://127.0.0.1:9"))
+    pulled = world.node.pull()
+    assert world.node.has == A
+    assert [(one.mirror, one.fault) for one in pulled.refused] == [("http://127.0.0.1:9", MirrorFault.ABSENT)]
+    assert pulled.state.mirror == world.mirror.url
+
+
 def test_a_list_that_the_fleet_does_not_have_is_said_to_be_absent(world: World) -> None:
     assert world.node.pull("no-such-list").lists == {"no-such-list": None}
 
