@@ -159,6 +159,55 @@ def order(monkeypatch: pytest.MonkeyPatch) -> Order:
     return Order(monkeypatch)
 
 
+class Busy(InProcessParser):
+    """A parser that has a place for a list once an attempt was recorded, and not earlier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recorded = asyncio.Event()
+
+    @asynccontextmanager
+    async def session(
+        self, form: Format, max_bytes: int, seconds: float, encoding: str = "", next_path: str = "", publisher: str = ""
+    ) -> AsyncIterator[InProcessSession]:
+        await self.recorded.wait()
+        async with super().session(form, max_bytes, seconds, encoding, next_path, publisher) as session:
+            yield session
+
+    async def record(self) -> None:
+        self.recorded.set()
+
+
+def test_an_attempt_is_recorded_while_the_list_waits_for_a_parser(tmp_path: Path) -> None:
+    parser = Busy()
+    source = Source(id=SourceId("a-list"), path=written(tmp_path / "list"), timeout=10.0)
+
+    async def run() -> Download | NotModified:
+        async with asyncio.timeout(60):
+            return await file.LocalFiles(parser).fetch(source, Validators(), parser.record)
+
+    assert body_of(asyncio.run(run())) == LIST
+
+
+def test_no_byte_is_parsed_before_the_attempt_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    feed = InProcessSession.feed
+
+    async def noted(session: InProcessSession, data: bytes) -> None:
+        steps.append("feed")
+        await feed(session, data)
+
+    async def record() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)  # a turn of the event loop each, as a database takes some
+        steps.append("record")
+
+    monkeypatch.setattr(InProcessSession, "feed", noted)
+    source = Source(id=SourceId("a-list"), path=written(tmp_path / "list"), timeout=10.0)
+    asyncio.run(file.LocalFiles(InProcessParser()).fetch(source, Validators(), record))
+    assert steps == ["record", "feed"]
+
+
 HASHED_WHILE_IT_STARTS = ["start", "record", "hash", "end"]
 HASHED_BEFORE = ["hash", "start", "record", "end"]
 

@@ -7,9 +7,9 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -180,9 +180,11 @@ class LocalFiles:
         """Read a file that has changed. An empty `body_hash` is computed while the parser starts."""
         async with AsyncExitStack() as stack:
             async with paused(deadline):
+                # While the list waits for a parser: a flush of the disk would keep that idle, and many lists share one.
+                attempt = await stack.enter_async_context(_begun(on_body))
                 session = self._parser.session(source.format, source.max_bytes, source.timeout, publisher=opened.publisher)
                 parser = await stack.enter_async_context(session)
-                await on_body()
+                await attempt
             body_hash = body_hash or await self._hash(path, opened)
             async with paused(deadline):
                 await parser.ready()
@@ -238,6 +240,17 @@ class LocalFiles:
         finally:
             if opened is None:
                 os.close(descriptor)
+
+
+@asynccontextmanager
+async def _begun(on_body: OnBody) -> AsyncIterator[asyncio.Future[None]]:
+    """It runs beside the block, and ends with it."""
+    running = asyncio.ensure_future(on_body())
+    try:
+        yield running
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 def _size_of(last: Validators) -> str:
