@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from banlistd import daemon
 from banlistd.core.config.model import Source
+from banlistd.core.ruleset import ranking
+from banlistd.core.ruleset.state import FirewallState
 from banlistd.errors import FetchError, NoSuchSourceError
 from banlistd.events import EventName
 from banlistd.model import Outcome, OutcomeKind, SourceId
@@ -261,6 +264,27 @@ def test_a_refresh_polls_what_is_named_or_everything_and_refuses_what_is_not_ena
         assert len(world.fetcher.asked) == asked + 3
 
     run(Environment(tmp_path), config, life, serve=True)
+
+
+def test_the_bans_are_counted_once_for_imports_that_end_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[FirewallState] = []
+
+    def noted(state: FirewallState) -> int:
+        counted.append(state)
+        return ranking.count(state)
+
+    async def life(world: DaemonWorld) -> None:
+        first, second = await world.service.refresh()
+        await asyncio.sleep(0)
+        counted.clear()
+        for outcome in (first, second) * 5:
+            world.service._note_outcome(source(ONE), outcome)
+        await asyncio.sleep(0)
+        assert len(counted) == 1
+        assert world.environment.supervisor.heard[-1] == "2 bans from 2 sources"
+
+    monkeypatch.setattr(daemon, "count", noted)
+    run(Environment(tmp_path), BOTH, life)
 
 
 def test_stop_leaves_the_bans_and_notifies_the_service_manager(tmp_path: Path) -> None:

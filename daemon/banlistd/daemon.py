@@ -91,6 +91,7 @@ class Service:
     ) -> None:
         self._files = loaded.files
         self._seen = LastVerdict()
+        self._reports_soon = False
         self._services = services
         self._outside = outside
         self._intervals = intervals
@@ -251,10 +252,14 @@ class Service:
         self._services.enricher.note(source, outcome)
         if outcome.kind not in (OutcomeKind.SKIPPED, OutcomeKind.DEFERRED, OutcomeKind.SUSPENDED):
             self._memory.note_work()
-        self._report()
+        # Imports end together, and the bans of thousands of sources are counted once for all of them.
+        if not self._reports_soon:
+            self._reports_soon = True
+            asyncio.get_running_loop().call_soon(self._report)
 
     def _report(self) -> None:
         """Update the status line of the service manager."""
+        self._reports_soon = False
         state, fault = self._enforcer.state, self._outside.storage.fault
         bans, sources, failing = count(state) if state else 0, len(self._live.enabled), self._polling.failing
         line = summary(bans=bans, sources=sources, failing=failing, fault=fault, seen=self._seen)

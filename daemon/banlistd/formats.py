@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from dataclasses import field as dataclass_field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Self
 
 _ADDRESS = "{address}"
@@ -305,6 +306,7 @@ class Format:
     pattern: str = ""
     now: int = dataclass_field(default=0, compare=False)
 
+    @lru_cache(maxsize=64)  # noqa: B019 - for every poll; most sources of thousands have the same format
     def __repr__(self) -> str:
         """Keys that came later only where they are set: a source's fetch key is made of it, and must survive an upgrade."""
         later = [one for one in fields(self)[_FIRST_KEYS:-1] if getattr(self, one.name) != one.default]

@@ -1,5 +1,7 @@
 """What sources do on a kernel that lacks something, and what is said about it."""
 
+from dataclasses import replace
+
 import pytest
 
 from banlistd.core.ruleset.kernel_parts import KernelPart, RefusedRule, possible_action, remarks_on_lacking, suspects
@@ -51,6 +53,20 @@ def test_a_remark_names_the_sources_the_rule_and_the_module() -> None:
     many = [slot(f"list-{number}", Action.LOG) for number in range(20)]
     (remark,) = remarks_on_lacking(many, {KernelPart.LOG}, REFUSED_RULES)
     assert "packets of sources that log are counted and not logged" in remark.message
+
+
+def test_where_the_kernel_lacks_nothing_no_source_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[SourceSlot] = []
+
+    def concerns(owner: SourceSlot) -> bool:
+        looked_at.append(owner)
+        return True
+
+    monkeypatch.setattr(KernelPart.REJECT, "loss", replace(KernelPart.REJECT.loss, concerns=concerns))
+    assert remarks_on_lacking([DROP, REJECT], frozenset(), REFUSED_RULES) == []
+    assert not looked_at
+    remarks_on_lacking([DROP, REJECT], {KernelPart.REJECT}, REFUSED_RULES)
+    assert looked_at == [DROP, REJECT]
 
 
 def test_while_the_sources_are_not_known_every_part_is_named() -> None:

@@ -163,8 +163,10 @@ def remarks_on_lacking(
     """
     remarks = []
     for part, refused in rules.items():
+        if part not in lacking:
+            continue
         concerned = [owner.source_id for owner in sources or () if part.loss.concerns(owner)]
-        if part in lacking and (sources is None or concerned):
+        if sources is None or concerned:
             named = ", ".join(concerned) if 0 < len(concerned) <= _NAMED else part.loss.every
             instead = part.loss.instead.format(sources=named)
             message = f"the rule `{refused.rule}` is refused by the kernel (module {refused.module}) or the tool: {instead}"

@@ -62,7 +62,7 @@ class Coverage:
         unread = [
             source.source_id
             for source in self._enforcer.policy.sources
-            if source.action.blocks and not is_by_hand(source.source_id) and self._enforcer.content(source.source_id) is None
+            if self._enforcer.content(source.source_id) is None and source.action.blocks and not is_by_hand(source.source_id)
         ]
         weak += [reason] if (reason := without_content(unread)) else []
         weak += await self._uncovered()

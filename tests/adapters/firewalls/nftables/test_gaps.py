@@ -1,9 +1,12 @@
 """Why no ban takes effect: what another program did to the table, as the kernel says it, without a wait for changes."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from adapters.firewalls.holdings import ALPHA, MIXED, state
+from adapters.firewalls.holdings import ALPHA, MIXED, owner, state
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.ruleset.diff import difference
 from support.network_namespace import in_network_namespace, nft
 
@@ -29,3 +32,30 @@ async def test_what_another_program_did_to_the_table_is_a_gap(does: str, says: s
         assert [gap.message.startswith(says) for gap in await firewall.gaps()] == ([True] if says else [])
     finally:
         await firewall.close()
+
+
+@in_network_namespace
+async def test_the_question_for_gaps_reads_as_much_of_many_sources_as_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = 0
+    replies = NetlinkSocket._replies
+
+    def counted(wire: NetlinkSocket) -> Iterator[tuple[int, bytes]]:
+        nonlocal answers
+        for answer in replies(wire):
+            answers += 1
+            yield answer
+
+    read = []
+    for count in (1, 100):
+        owners = [owner(number + 1, f"s{number}") for number in range(count)]
+        firewall = NftablesFirewall()
+        try:
+            await firewall.apply(difference(None, state(owners, {"s0": MIXED})))
+            with monkeypatch.context() as patch:
+                patch.setattr(NetlinkSocket, "_replies", counted)
+                answers = 0
+                assert await firewall.gaps() == ()
+                read.append(answers)
+        finally:
+            await firewall.close()
+    assert read[0] == read[1] > 0

@@ -6,14 +6,16 @@ import platform
 import socket
 import struct
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from banlistd.adapters.host.coverage.early_paths import IngressFilter, remarks_on_filters
 from banlistd.adapters.host.coverage.uncovered import UncoveredTraffic
 from banlistd.adapters.host.route_netlink import IFLA_XDP, NETLINK_ROUTE, Link
-from banlistd.adapters.netlink.messages import NLM_F_ACK, attribute, framed, nested
+from banlistd.adapters.netlink.messages import NFT_MSG_GETCHAIN, NLM_F_ACK, attribute, framed, nested
+from banlistd.adapters.netlink.socket import NetlinkSocket
 from support.network_namespace import in_network_namespace, nft
 
 UPLINK = Link(1, "eth0", "")
@@ -78,6 +80,31 @@ async def test_a_table_that_forwards_at_ingress_is_found() -> None:
     assert await messages() == []
     nft('add rule netdev early in fwd to "g1"')
     assert await messages() == ["table netdev early forwards packets at ingress (fwd), before the bans: those meet no ban"]
+
+
+@in_network_namespace
+async def test_chains_are_read_again_only_after_a_change_of_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair()
+    nft("add table netdev early; add chain netdev early in { type filter hook ingress device g0 priority 0; }")
+    asked: list[int] = []
+    dump = NetlinkSocket.dump
+
+    def noted(wire: NetlinkSocket, kind: int, *details: Any) -> list[Mapping[int, bytes]]:
+        asked.append(kind)
+        return dump(wire, kind, *details)
+
+    monkeypatch.setattr(NetlinkSocket, "dump", noted)
+    uncovered = UncoveredTraffic()
+    try:
+        assert await uncovered.remarks() == []
+        assert NFT_MSG_GETCHAIN in asked
+        asked.clear()
+        assert await uncovered.remarks() == []
+        assert NFT_MSG_GETCHAIN not in asked
+        nft('add rule netdev early in fwd to "g1"')
+        assert len(await uncovered.remarks()) == 1
+    finally:
+        uncovered.close()
 
 
 @in_network_namespace

@@ -15,13 +15,13 @@ from banlistd.adapters.firewalls.nftables.dump import dump_maps
 from banlistd.adapters.firewalls.nftables.inspection import (
     CLOSE_SAMPLE,
     SAMPLE,
-    chains_in,
     faults_of,
     look_at,
     markers_of,
     read_counters,
     table_state,
 )
+from banlistd.adapters.firewalls.nftables.lookups.chains import chains_in
 from banlistd.adapters.firewalls.nftables.lookups.scopes import conditions_in
 from banlistd.adapters.firewalls.nftables.nft import NEEDED_RIGHTS, accepts
 from banlistd.adapters.firewalls.nftables.ownership import (

@@ -1,6 +1,5 @@
 """Reads the state of our table by small netlink questions, whose cost does not grow with the maps."""
 
-import errno
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -9,7 +8,7 @@ from random import Random
 
 from banlistd.adapters.firewalls.marker_text import marker_of
 from banlistd.adapters.firewalls.nftables.look import Look, TableState, maps_asked, names_in_use
-from banlistd.adapters.firewalls.nftables.lookups.base_chains import HOOKS
+from banlistd.adapters.firewalls.nftables.lookups.chains import chains_of_table, dumped, misplaced
 from banlistd.adapters.firewalls.nftables.lookups.matching import NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, count_loads
 from banlistd.adapters.firewalls.nftables.lookups.outlines import present_rules, wanted_rules
 from banlistd.adapters.firewalls.nftables.records import (
@@ -39,15 +38,12 @@ from banlistd.adapters.firewalls.nftables.sets import (
 )
 from banlistd.adapters.firewalls.nftables.structure import (
     NETLINK_CHAINS,
-    TABLE,
     WATCHING,
     RuleForm,
-    is_ours,
     source_of,
 )
 from banlistd.adapters.netlink.expressions import jumped_to, looked_up
 from banlistd.adapters.netlink.messages import (
-    NFT_MSG_GETCHAIN,
     NFT_MSG_GETOBJ,
     NFT_MSG_GETRULE,
     NFT_MSG_GETSET,
@@ -60,16 +56,9 @@ from banlistd.adapters.netlink.messages import (
     text_attribute,
 )
 from banlistd.adapters.netlink.socket import NetlinkSocket
-from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.core.ruleset.state import FirewallState, MapEntries, Verification
 from banlistd.model import Counter, Family, Mark, Marker
 
-NFTA_TABLE = 1
-NFTA_CHAIN_NAME = 3
-NFTA_CHAIN_HOOK = 4
-NFTA_CHAIN_TYPE = 7
-NFTA_HOOK_HOOKNUM = 1
-NFTA_HOOK_PRIORITY = 2
 NFTA_OBJ_NAME = 2
 NFTA_OBJ_TYPE = 3
 NFTA_OBJ_DATA = 4
@@ -84,32 +73,22 @@ CLOSE_SAMPLE = 1024
 """The same after an unknown change by another process: some 5 ms for each map."""
 
 
-def base_chains(wire: NetlinkSocket) -> tuple[Mapping[str, bool], AbstractSet[str]]:
-    """The base chains of ours that exist, and whether each has our type, hook and priority; the names of all chains."""
-    chains = _chains(wire)
-    return {name: not _misplaced({name: chains[name]}) for name in HOOKS if name in chains}, chains.keys()
-
-
-def chains_in(wire: NetlinkSocket) -> AbstractSet[str]:
-    """The names of all chains in our table."""
-    return _chains(wire).keys()
-
-
 def look_at(wire: NetlinkSocket) -> Look:
     """All that a batch depends on. The generation is read first, so that the kernel refuses the batch after a later change."""
     generation = wire.generation()
-    chains = _chains(wire)
+    chains = chains_of_table(wire)
     marks = frozenset(Mark(mark) for mark, _ in _marker_elements(wire))
     used = used_sets(wire, chains.keys())
     ours = frozenset(name for name in chains.keys() & SET_CHAINS.keys() if _is_as_written(wire, SET_CHAINS[name]))
-    return Look(generation, table_state(wire), frozenset(chains), _misplaced(chains), _sets(wire), used, marks, ours)
+    return Look(generation, table_state(wire), frozenset(chains), misplaced(chains), _sets(wire), used, marks, ours)
 
 
 def used_sets(wire: NetlinkSocket, chains: AbstractSet[str] | None = None) -> list[str]:
-    """The sets that packets are looked up in: our rules look into them, or jump to their chains. `chains`: those that exist."""
+    """The sets that packets are looked up in: our rules look into them, or jump to their chains. `chains`: those that exist,
+    where that is known.
+    """
     used: dict[str, None] = {}
-    present = _chains(wire).keys() if chains is None else chains
-    for chain in (name for name in NETLINK_CHAINS if name in present):
+    for chain in (name for name in NETLINK_CHAINS if chains is None or name in chains):
         for expressions in _rules_in(wire, chain):
             used |= dict.fromkeys(looked_up(expressions))
             used |= {SET_CHAINS[name].set_name: None for name in jumped_to(expressions) if name in SET_CHAINS}
@@ -118,7 +97,7 @@ def used_sets(wire: NetlinkSocket, chains: AbstractSet[str] | None = None) -> li
 
 def _rules_in(wire: NetlinkSocket, chain: str) -> Iterator[bytes]:
     """The expressions of each rule of a chain. Asked chain by chain: there may be thousands of other rules."""
-    for rule in _dump(wire, NFT_MSG_GETRULE, text_attribute(NFTA_RULE_CHAIN, chain)):
+    for rule in dumped(wire, NFT_MSG_GETRULE, text_attribute(NFTA_RULE_CHAIN, chain)):
         if decode_text(rule.get(NFTA_RULE_CHAIN, b"")) == chain:
             yield rule.get(NFTA_RULE_EXPRESSIONS, b"")
 
@@ -130,7 +109,7 @@ def _is_as_written(wire: NetlinkSocket, chain: SetChain) -> bool:
 
 
 def table_state(wire: NetlinkSocket) -> TableState | None:
-    for table in _dump(wire, NFT_MSG_GETTABLE, b""):
+    for table in dumped(wire, NFT_MSG_GETTABLE, b""):
         return TableState(*(decode_number(table.get(kind, b"")) for kind in (NFTA_TABLE_FLAGS, NFTA_TABLE_OWNER)))
     return None
 
@@ -144,7 +123,7 @@ def markers_of(wire: NetlinkSocket) -> tuple[Marker, ...]:
 def read_counters(wire: NetlinkSocket, markers: Sequence[Marker]) -> Mapping[Mark, Counter]:
     """The counter of each source that has one of these markers."""
     by_source = {}
-    for reply in _dump(wire, NFT_MSG_GETOBJ, number_attribute(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER)):
+    for reply in dumped(wire, NFT_MSG_GETOBJ, number_attribute(NFTA_OBJ_TYPE, NFT_OBJECT_COUNTER)):
         fields = attributes(reply.get(NFTA_OBJ_DATA, b""))
         counted = Counter(*(decode_number(fields.get(field, b"")) for field in (NFTA_COUNTER_PACKETS, NFTA_COUNTER_BYTES)))
         by_source[source_of(decode_text(reply.get(NFTA_OBJ_NAME, b"")))] = counted
@@ -165,7 +144,7 @@ def faults_of(
     `chance`: chooses the sample. `sample`: elements of each map. `form`: which rules are written. `settled`: the
     same state was found sound, and no process has committed since; then only the samples are compared.
     """
-    chains = _chains(wire)
+    chains = chains_of_table(wire)
     used = used_sets(wire, chains.keys())
     found = _sets(wire)
     sets = {
@@ -203,7 +182,7 @@ def faults_of(
         state.sources, asked, form=form
     )
     table = table_state(wire)
-    shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not _misplaced(chains)
+    shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not misplaced(chains)
     wrong = [
         map_id
         for map_id, map_entries in state.map_entries.items()
@@ -223,50 +202,13 @@ def _is_asked(present: SetState, entries: MapEntries) -> bool:
 
 def _sets(wire: NetlinkSocket) -> Mapping[str, SetState]:
     """Our named sets and maps; not those that nft makes for a rule, nor those that another process put into our table."""
-    states = {state.name: state for state in map(set_state, _dump(wire, NFT_MSG_GETSET, b"")) if state.name in EVERY_SET}
+    states = {state.name: state for state in map(set_state, dumped(wire, NFT_MSG_GETSET, b"")) if state.name in EVERY_SET}
     # One range up to the last address has no end, and half of one start is reported as 0. So is an end without a range,
     # which nft writes before the first range and leaves behind.
     unsure = (state for state in states.values() if state.empty and state.form[0] & NFT_SET_INTERVAL)
     return states | {
         state.name: replace(state, empty=all(element.is_end for element in _elements_in(wire, state.name))) for state in unsure
     }
-
-
-def _chains(wire: NetlinkSocket) -> Mapping[str, Mapping[int, bytes]]:
-    return {decode_text(reply.get(NFTA_CHAIN_NAME, b"")): reply for reply in _dump(wire, NFT_MSG_GETCHAIN, b"")}
-
-
-def _misplaced(chains: Mapping[str, Mapping[int, bytes]]) -> frozenset[str]:
-    """Base chains of ours that are of another type, at another hook, of another priority, or at none; and those of our other
-    chains that are at a hook: no rule can jump there.
-    """
-    return frozenset(name for name, chain in chains.items() if _is_misplaced(name, chain))
-
-
-def _is_misplaced(name: str, chain: Mapping[int, bytes]) -> bool:
-    if name in HOOKS:
-        return _place(chain) != ("filter", HOOKS[name].number, HOOKS[name].priority & 0xFFFFFFFF)
-    return NFTA_CHAIN_HOOK in chain and (name in SET_CHAINS or is_ours(name))
-
-
-def _place(chain: Mapping[int, bytes]) -> tuple[str, int, int]:
-    hook = attributes(chain.get(NFTA_CHAIN_HOOK, b""))
-    hook_number, priority = (decode_number(hook.get(kind, b"")) for kind in (NFTA_HOOK_HOOKNUM, NFTA_HOOK_PRIORITY))
-    return decode_text(chain.get(NFTA_CHAIN_TYPE, b"")), hook_number, priority
-
-
-def _dump(wire: NetlinkSocket, kind: int, question: bytes) -> list[Mapping[int, bytes]]:
-    """All objects of a kind in our table, none if it is absent. An older kernel ignores the table that a dump names.
-
-    The name of the table is attribute 1 in questions and answers of all kinds.
-    """
-    try:
-        replies = wire.dump(kind, text_attribute(NFTA_TABLE, TABLE) + question)
-    except NetlinkError as exc:
-        if exc.errno != errno.ENOENT:
-            raise
-        return []
-    return [reply for reply in replies if decode_text(reply.get(NFTA_TABLE, b"")) == TABLE]
 
 
 def _marker_elements(wire: NetlinkSocket) -> Iterator[tuple[int, str]]:
@@ -276,7 +218,7 @@ def _marker_elements(wire: NetlinkSocket) -> Iterator[tuple[int, str]]:
 
 def _elements_in(wire: NetlinkSocket, name: str) -> Iterator[DumpedElement]:
     """All elements of a small set, none if it is absent."""
-    replies = _dump(wire, NFT_MSG_GETSETELEM, text_attribute(NFTA_SET_ELEM_LIST_SET, name))
+    replies = dumped(wire, NFT_MSG_GETSETELEM, text_attribute(NFTA_SET_ELEM_LIST_SET, name))
     return answers([reply.get(NFTA_SET_ELEM_LIST_ELEMENTS, b"") for reply in replies])
 
 
@@ -290,5 +232,5 @@ def _services(state: FirewallState, family: Family) -> frozenset[bytes]:
 
 def _rules(wire: NetlinkSocket) -> Iterator[tuple[str, bytes]]:
     """The chain and the expressions of each rule."""
-    for rule in _dump(wire, NFT_MSG_GETRULE, b""):
+    for rule in dumped(wire, NFT_MSG_GETRULE, b""):
         yield decode_text(rule.get(NFTA_RULE_CHAIN, b"")), rule.get(NFTA_RULE_EXPRESSIONS, b"")

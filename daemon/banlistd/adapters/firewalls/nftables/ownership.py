@@ -11,8 +11,9 @@ import errno
 import subprocess
 from collections.abc import Callable, Sequence
 
-from banlistd.adapters.firewalls.nftables.inspection import base_chains, table_state, used_sets
+from banlistd.adapters.firewalls.nftables.inspection import table_state, used_sets
 from banlistd.adapters.firewalls.nftables.look import TableState
+from banlistd.adapters.firewalls.nftables.lookups.chains import base_chains
 from banlistd.adapters.firewalls.nftables.sets import NFT_TABLE_F_DORMANT, NFT_TABLE_F_OWNER, NFT_TABLE_F_PERSIST, table_body
 from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.netlink.messages import NFT_MSG_NEWTABLE, NLM_F_ACK, Batch
@@ -112,11 +113,11 @@ def gaps_in(wire: NetlinkSocket) -> Sequence[Remark]:
         return (Remark(f"table inet {TABLE} is missing: another program has removed it", _AGAIN),)
     if state.flags & NFT_TABLE_F_DORMANT:
         return (Remark(f"table inet {TABLE} is dormant: the kernel carries out none of its rules", _AGAIN),)
-    chains, every = base_chains(wire)
+    chains = base_chains(wire)
     wrong = [name for name, is_placed in chains.items() if not is_placed] or ([] if "inbound" in chains else ["inbound"])
     if wrong:
         return (Remark(f"chain {wrong[0]} of table inet {TABLE} is missing, or at another hook", _AGAIN),)
-    if not used_sets(wire, every):
+    if not used_sets(wire):
         return (Remark(f"table inet {TABLE} has no rule that looks into its sets: another program has removed them", _AGAIN),)
     return ()
 

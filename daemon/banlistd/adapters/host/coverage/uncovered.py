@@ -55,6 +55,7 @@ class UncoveredTraffic:
         self._root = root
         self._wire: NetlinkSocket | None = None
         self._lock = asyncio.Lock()
+        self._forwarding: tuple[int, Sequence[tuple[str, str]]] | None = None
 
     async def remarks(self) -> Sequence[Remark]:
         """What is found, in order; what cannot be found out is left out."""
@@ -85,7 +86,19 @@ class UncoveredTraffic:
             return None if is_hidden or (self._root / _BRIDGE_MODULE).exists() else False
 
     def _forwarding_tables(self) -> Sequence[tuple[str, str]]:
-        """Family and name of each table that forwards packets at the hook ingress, which comes before ours."""
+        """Family and name of each table that forwards packets at the hook ingress, which comes before ours.
+
+        Of a generation of the rules they are read once: the kernel gives all chains, thousands where there are so many sources.
+        """
+        try:
+            generation = self._opened().generation()  # before the chains: a commit in between makes the next call read them
+        except OSError:
+            return ()
+        if self._forwarding is None or self._forwarding[0] != generation:
+            self._forwarding = generation, self._read_forwarding_tables()
+        return self._forwarding[1]
+
+    def _read_forwarding_tables(self) -> Sequence[tuple[str, str]]:
         found = []
         for family, (word, ingress) in _INGRESS.items():
             chains = self._dump(NFT_MSG_GETCHAIN, b"", family, _HOOKED)
@@ -104,11 +117,14 @@ class UncoveredTraffic:
 
     def _dump(self, kind: int, body: bytes, family: int = NFPROTO_INET, having: bytes = b"") -> Sequence[Mapping[int, bytes]]:
         try:
-            if self._wire is None:
-                self._wire = NetlinkSocket()
-            return self._wire.dump(kind, body, family, having)
+            return self._opened().dump(kind, body, family, having)
         except OSError:
             return ()
+
+    def _opened(self) -> NetlinkSocket:
+        if self._wire is None:
+            self._wire = NetlinkSocket()
+        return self._wire
 
     def _flowtables(self) -> Sequence[tuple[str, str]]:
         found = self._dump(NFT_MSG_GETFLOWTABLE, b"")

@@ -43,10 +43,10 @@ class Overview:
 
     def oddities(self, sources: Iterable[Source], now: float) -> Mapping[SourceId, tuple[Oddity, ...]]:
         """What is odd about each source: dead, frozen, moved, empty; nothing about one that is not enabled."""
-        known = (self.polls, self.healths, self.refusals, self.empty, self.moved_to)
+        known = frozenset().union(self.polls, self.healths, self.refusals, self.empty, self.moved_to)
         found: dict[SourceId, tuple[Oddity, ...]] = {}
         for source in sources:
-            if not any(source.id in some for some in known):
+            if source.id not in known:
                 found[source.id] = ()
                 continue
             state = FeedState(
