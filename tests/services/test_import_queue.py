@@ -211,3 +211,23 @@ def test_an_import_that_is_cancelled_while_it_waits_leaves_its_place_to_others()
         assert len(ended) == IMPORT_LIMIT + 12 - 7
 
     asyncio.run(life())
+
+
+def test_all_imports_end_when_they_are_cancelled_together() -> None:
+    async def life() -> None:
+        queue = queue_for(Plans())
+
+        async def prepared(number: int) -> None:
+            async with queue.place(SourceId(f"s{number}")):
+                await asyncio.Event().wait()
+
+        tasks = [asyncio.ensure_future(prepared(number)) for number in range(5 * IMPORT_LIMIT)]
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(result) for result in results} == {asyncio.CancelledError}
+        async with queue.place(SourceId("one-more")):
+            pass
+
+    asyncio.run(life())

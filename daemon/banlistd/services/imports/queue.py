@@ -149,7 +149,8 @@ class _Places:
             await admitted
         except asyncio.CancelledError:
             if admitted.cancelled():
-                self._waiting.remove(admitted)
+                with suppress(ValueError):  # another one that was cancelled at the same time has passed over it
+                    self._waiting.remove(admitted)
                 self._admit()
             else:
                 self.release()
@@ -163,6 +164,7 @@ class _Places:
         if self._free < min(self._together, len(self._waiting)):
             return
         while self._free and self._waiting:
-            self._free -= 1
             admitted = self._waiting.popleft()
-            admitted.set_result(None)
+            if not admitted.done():  # else it was cancelled, and its task has not seen that yet
+                self._free -= 1
+                admitted.set_result(None)
