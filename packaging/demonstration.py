@@ -39,7 +39,7 @@ for line in sys.stdin:
 
 
 _INSTALL = """\
-  apt-get install python3-venv binutils
+  apt-get install git python3-venv binutils
   ./packaging/build-deb dist
   apt-get install ./dist/banlistd_*.deb
 Then choose your lists in /etc/banlistd/banlistd.yaml
