@@ -12,7 +12,7 @@ from banlistd.core.config import kinds, values, web
 from banlistd.core.config.keys import Key, Section
 from banlistd.core.config.kinds import scalar
 from banlistd.core.config.values import Unfit
-from banlistd.core.printing import shown
+from banlistd.core.printing import counted, shown
 
 REPORTS = "reports"
 """The list that a hub makes of what machines report, by its name."""
@@ -116,7 +116,8 @@ class Publish(Section):
         if not self.lists:
             yield "publishes no list", "write lists: [ID]"
         if self.cosigners and len(self.lists) > MOST_COSIGNED:
-            yield f"publishes {len(self.lists)} lists, and hubs sign {MOST_COSIGNED} for each other", "combine some of them"
+            lists = counted(len(self.lists), "list", "lists")
+            yield f"publishes {lists}, and hubs sign {MOST_COSIGNED} for each other", "combine some of them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
