@@ -1,6 +1,7 @@
 """A rule that the kernel or nft refuses costs a source its action, and no source its bans."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -195,13 +196,18 @@ def failing_nft(folder: Path, times: int) -> None:
     program.chmod(0o755)
 
 
+def _listed() -> list[str]:
+    """The table's lines in order, under first names: a kernel that does not count elements has its sets written beside."""
+    return sorted(re.sub(r"-b\b", "", line) for line in nft("-s", "list", "table", "inet", "banlistd").splitlines())
+
+
 @in_network_namespace
 async def test_what_another_program_breaks_while_rules_are_written_costs_no_source_its_action(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     firewall = NftablesFirewall()
     await firewall.apply(difference(None, HELD))
-    before = nft("-s", "list", "table", "inet", "banlistd").splitlines()
+    before = _listed()
     nft("flush chain inet banlistd from-beta")
     failing_nft(tmp_path, times=2)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
@@ -210,5 +216,5 @@ async def test_what_another_program_breaks_while_rules_are_written_costs_no_sour
     await firewall.apply(difference(HELD, HELD, await firewall.verify(HELD)))
     assert (await firewall.verify(HELD)).sound
     assert await firewall.remarks() == []
-    assert sorted(nft("-s", "list", "table", "inet", "banlistd").splitlines()) == sorted(before)
+    assert _listed() == before
     await firewall.close()
