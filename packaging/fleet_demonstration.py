@@ -166,7 +166,7 @@ def _demonstrate(folder: Path, machines: dict[str, Machine], stack: ExitStack) -
         node.ctl("refresh", "drop")
     refused = [node.has("hub_refused") for node in nodes]
     for node, is_refused in zip(nodes, refused, strict=True):
-        print(f"  {node.name}: {'refused, and told' if is_refused else 'NOT refused'}; its bans are as before")
+        print(f"  {node.name}: {'refused, with an event' if is_refused else 'NOT refused'}; its bans are as before")
     return is_shared and all(refused) and all(node.bans(FIRST) and node.bans(SECOND) for node in nodes)
 
 

@@ -22,4 +22,4 @@ def test_three_nodes_ban_what_hub_and_two_nodes_say_and_not_what_a_stolen_node_o
     assert done.stdout.count("is banned in its kernel") == 9
     assert done.stdout.count("192.0.2.25 is not banned") == 2
     assert "what it has reported is gone" in done.stdout
-    assert done.stdout.count("refused, and told") == 3
+    assert done.stdout.count("refused, with an event") == 3
