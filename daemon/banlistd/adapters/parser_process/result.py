@@ -17,6 +17,11 @@ from banlistd.model import Family
 MAX_RESULT = 48 * 2**20
 """Bytes: 12 million IPv4 addresses. It is also what the daemon's own memory may grow by for one list."""
 
+_COPIED = 1 << 16
+"""Bytes: so short a result is copied. A map keeps a descriptor for as long as the list is in force, and the unit of the daemon
+allows 4,096 of them, which 5,000 lists would exceed.
+"""
+
 _F_ADD_SEALS, _F_SEAL_ALL = 1033, 0x1 | 0x2 | 0x4 | 0x8  # linux/fcntl.h: seal, shrink, grow, write
 
 
@@ -34,13 +39,15 @@ def taken_result(result: int, answer: Answer) -> Result:
 
 
 def result_in(result: int, answer: Answer) -> Result:
-    """The result file as arrays that share its memory. Raises ParseError where it is not what the answer says."""
+    """The result file as arrays; a long one shares their memory. Raises ParseError where it is not what the answer says."""
     size = os.fstat(result).st_size
     if size != answer.octets:
         raise ParseError("the result of the process that reads the list has the wrong size")
     if not size:
         return AddressSet.none(), None
-    octets = mmap.mmap(result, size, prot=mmap.PROT_READ, flags=mmap.MAP_SHARED)
+    octets = (
+        os.pread(result, size, 0) if size <= _COPIED else mmap.mmap(result, size, prot=mmap.PROT_READ, flags=mmap.MAP_SHARED)
+    )
     columns, at = [], 0
     for count, dtype, width in (
         (answer.hosts4, "=u4", 4),
