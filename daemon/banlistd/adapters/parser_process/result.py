@@ -17,9 +17,9 @@ from banlistd.model import Family
 MAX_RESULT = 48 * 2**20
 """Bytes: 12 million IPv4 addresses. It is also what the daemon's own memory may grow by for one list."""
 
-_COPIED = 1 << 16
-"""Bytes: so short a result is copied. A map keeps a descriptor for as long as the list is in force, and the unit of the daemon
-allows 4,096 of them, which 5,000 lists would exceed.
+SHORT_RESULT = 1 << 16
+"""Bytes: so short a result is looked at without a thread, and copied. A map keeps a descriptor for as long as the list is in
+force, and the unit of the daemon allows 4,096 of them, which 5,000 lists would exceed.
 """
 
 _F_ADD_SEALS, _F_SEAL_ALL = 1033, 0x1 | 0x2 | 0x4 | 0x8  # linux/fcntl.h: seal, shrink, grow, write
@@ -46,7 +46,9 @@ def result_in(result: int, answer: Answer) -> Result:
     if not size:
         return AddressSet.none(), None
     octets = (
-        os.pread(result, size, 0) if size <= _COPIED else mmap.mmap(result, size, prot=mmap.PROT_READ, flags=mmap.MAP_SHARED)
+        os.pread(result, size, 0)
+        if size <= SHORT_RESULT
+        else mmap.mmap(result, size, prot=mmap.PROT_READ, flags=mmap.MAP_SHARED)
     )
     columns, at = [], 0
     for count, dtype, width in (

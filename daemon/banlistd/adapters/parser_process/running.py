@@ -15,15 +15,12 @@ from contextlib import ExitStack, suppress
 from banlistd.adapters.parser_process import child
 from banlistd.adapters.parser_process.answer import ANSWER_SIZE, Answer, Status, decoded_answer
 from banlistd.adapters.parser_process.job import Job
-from banlistd.adapters.parser_process.result import fault_of, taken_result
+from banlistd.adapters.parser_process.result import SHORT_RESULT, fault_of, taken_result
 from banlistd.adapters.parser_process.starting import StartParser
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.errors import FetchError, ParseError
 
 _PIPE = 1 << 20
-
-SHORT_RESULT = 1 << 16
-"""Octets of a result."""
 
 START = 30.0
 """Seconds: 0.15 on a machine that is idle (measured), 1.6 on one with eight others on each core."""
