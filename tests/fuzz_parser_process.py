@@ -29,7 +29,7 @@ from banlistd.adapters.parser_process.result import fault_of, result_in
 from banlistd.adapters.parser_process.starting import started
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.download.decompression import Unpacking
-from banlistd.core.feeds.parsed_list import parsed_list
+from banlistd.core.feeds.reading.whole_list import parsed_list
 from banlistd.errors import FetchError, ParseError
 from banlistd.formats import Format, FormatType
 from fuzz_parsers import FORMS, SEEDS, mutated, windows

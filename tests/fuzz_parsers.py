@@ -28,12 +28,12 @@ from banlistd.core.config.model import Source
 from banlistd.core.download.decompression import unpack
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.evaluate import evaluate
-from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.feeds.parsers.commands.blocks import blocks_as_lines
 from banlistd.core.feeds.parsers.formats.plain import parse_plain, read_line
 from banlistd.core.feeds.parsers.parsed import Harvest, Parsed
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, lines_of, normalised
+from banlistd.core.feeds.reading.whole_list import parsed_list
 from banlistd.errors import FetchError, ParseError
 from banlistd.formats import Condition, Format, FormatType, Operator
 from banlistd.model import SourceId

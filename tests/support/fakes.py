@@ -8,7 +8,8 @@ from ipaddress import ip_address
 
 from banlistd.adapters.firewalls.memory import MemoryFirewall
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.parsed_list import Download, parsed_list
+from banlistd.core.feeds.parsed_list import Download
+from banlistd.core.feeds.reading.whole_list import parsed_list
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.evidence.packets import SampledPacket
 from banlistd.errors import BanlistdError, FetchError, FirewallError

@@ -11,7 +11,8 @@ from banlistd.adapters.fetch.file import LocalFiles
 from banlistd.adapters.fetch.http import Downloads, RetryPolicy
 from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.core.download.decompression import Unpacking
-from banlistd.core.feeds.parsed_list import Download, ParsedList, parsed_list
+from banlistd.core.feeds.parsed_list import Download, ParsedList
+from banlistd.core.feeds.reading.whole_list import parsed_list
 from banlistd.formats import Format
 from banlistd.model import NotModified
 

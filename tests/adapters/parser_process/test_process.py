@@ -29,8 +29,8 @@ from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.parser_process.result import fault_of
 from banlistd.adapters.parser_process.running import RunningParser
 from banlistd.adapters.parser_process.starting import BegunForker, Forker, started
-from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
+from banlistd.core.feeds.reading.whole_list import parsed_list
 from banlistd.errors import BanlistdError, FetchError, ParseError, PassingError
 from banlistd.formats import Condition, Format, FormatType, Operator
 from support.data import needs_data, real_list
@@ -276,7 +276,7 @@ def test_nothing_is_imported_once_the_filter_is_in_force() -> None:
         "from banlistd.adapters.parser_process import confinement, job, parsing\n"
         "from banlistd.core.download.decompression import unpack\n"
         "from banlistd.core.feeds.parsers import parse\n"
-        "from banlistd.core.feeds.completeness import announced\n"
+        "from banlistd.core.feeds.reading.announced import announced\n"
         "from banlistd.formats import Format, FormatType\n"
         "parsing.warm_up()\n"
         "before = set(sys.modules)\n"

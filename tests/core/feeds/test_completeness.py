@@ -2,8 +2,9 @@
 
 import pytest
 
-from banlistd.core.feeds.completeness import Announced, Unit, announced, data_lines, shortfall
+from banlistd.core.feeds.completeness import Announced, Unit, shortfall
 from banlistd.core.feeds.parsers import parse
+from banlistd.core.feeds.reading.announced import announced, data_lines
 from support.data import DATA, needs_data, real_list
 
 ENTRIES, ADDRESSES = Unit.ENTRIES, Unit.ADDRESSES

@@ -10,7 +10,7 @@ import pytest
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
 from banlistd.core.download.decompression import Unpacking
-from banlistd.core.feeds.parsed_list import parsed_list
+from banlistd.core.feeds.reading.whole_list import parsed_list
 from banlistd.errors import ParseError
 from banlistd.formats import Condition, Format, FormatType, Operator
 from banlistd.model import SourceId

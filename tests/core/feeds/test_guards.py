@@ -24,9 +24,10 @@ from banlistd.core.config.sections.pages import Pages
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.extent import AcceptedSizes
 from banlistd.core.feeds.judgement import judge
-from banlistd.core.feeds.parsed_list import ParsedList, parsed_list
+from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.feeds.quarantine import held_back
+from banlistd.core.feeds.reading.whole_list import parsed_list
 from banlistd.core.feeds.samples import Sample
 from banlistd.formats import Format, FormatType
 from banlistd.model import Family, Refusal, SourceId

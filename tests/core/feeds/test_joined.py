@@ -2,7 +2,7 @@ import pytest
 
 from banlistd.core.feeds.completeness import shortfall
 from banlistd.core.feeds.joined import joined_lists, memory_of
-from banlistd.core.feeds.parsed_list import parsed_list
+from banlistd.core.feeds.reading.whole_list import parsed_list
 from banlistd.formats import Format
 
 V4 = b"192.0.2.1\n198.51.100.0/25\nnonsense\n"

@@ -3,7 +3,7 @@
 import pytest
 
 from banlistd.core.feeds.found_list import Findings, skipped_in_words
-from banlistd.core.feeds.parsed_list import with_files_left_out
+from banlistd.core.feeds.reading.whole_list import with_files_left_out
 from banlistd.model import Rejected
 
 _LINES = tuple(Rejected(number, "x", "no address") for number in range(1, 6))

@@ -15,8 +15,8 @@ import pytest
 import zstandard
 
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
+from banlistd.core.feeds.reading.whole_list import parsed_list
 from banlistd.formats import Format
 from banlistd.model import Family, SourceId
 from support.data import DATA, needs_data, real_list

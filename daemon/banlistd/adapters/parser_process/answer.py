@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from banlistd.core.feeds.completeness import Announced, Unit
-from banlistd.core.feeds.parsers.next_page import LONGEST_NEXT
-from banlistd.core.feeds.parsers.parsed import SAMPLES
+from banlistd.core.feeds.parsed_list import LONGEST_NEXT, SAMPLES
 from banlistd.model import Rejected
 
 

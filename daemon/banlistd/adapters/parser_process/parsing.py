@@ -26,7 +26,7 @@ from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.addresses.timed import TimedEntries
 from banlistd.core.config.sections import patterns
 from banlistd.core.download.decompression import Unpacking
-from banlistd.core.feeds.parsed_list import parsed_list, with_files_left_out
+from banlistd.core.feeds.reading.whole_list import parsed_list, with_files_left_out
 from banlistd.errors import BanlistdError, FetchError, PassingError
 from banlistd.formats import Format, FormatType
 

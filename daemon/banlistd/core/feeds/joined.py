@@ -8,8 +8,7 @@ import numpy as np
 from banlistd.core.addresses.sets import FAMILIES, AddressSet
 from banlistd.core.addresses.timed import NEVER, TimedEntries
 from banlistd.core.feeds.completeness import Announced, Unit
-from banlistd.core.feeds.parsed_list import ParsedList
-from banlistd.core.feeds.parsers.parsed import SAMPLES
+from banlistd.core.feeds.parsed_list import SAMPLES, ParsedList
 from banlistd.model import Family
 
 

@@ -7,7 +7,7 @@ import pytest
 from banlistd.core.addresses.sets import to_text
 from banlistd.core.addresses.timed import NEVER, TimedEntries
 from banlistd.core.feeds.joined import joined_lists
-from banlistd.core.feeds.parsed_list import parsed_list
+from banlistd.core.feeds.reading.whole_list import parsed_list
 from banlistd.formats import Condition, Format, FormatType, Operator
 from banlistd.model import Family
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
-from banlistd.core.feeds.parsed_list import parsed_list
 from banlistd.core.feeds.parsers import parse
+from banlistd.core.feeds.reading.whole_list import parsed_list
 from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
 from banlistd.model import SourceId

@@ -3,11 +3,9 @@
 import json
 from typing import Any
 
+from banlistd.core.feeds.parsed_list import LONGEST_NEXT
 from banlistd.core.feeds.parsers.json.texts import documents_of
 from banlistd.errors import ParseError
-
-LONGEST_NEXT = 2000
-"""Octets of an address or a cursor of the next page."""
 
 # Where interfaces say that there is more; each seen in the documents of one (GitHub, Django, HAL, OData, TAXII 2.1 3.7, AWS).
 _PLACES = (

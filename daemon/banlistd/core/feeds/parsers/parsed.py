@@ -8,11 +8,10 @@ import numpy as np
 from banlistd.core.addresses.arrays import distinct, without
 from banlistd.core.addresses.sets import Addresses, AddressSet, no_addresses, subtract
 from banlistd.core.addresses.timed import NEVER, TimedEntries, spread
+from banlistd.core.feeds.parsed_list import SAMPLES, sample_text
 from banlistd.formats import Format
 from banlistd.model import Family, Rejected, Span
 
-SAMPLES = 5
-SAMPLE_LENGTH = 80
 _V4, _V6 = Family.IPV4, Family.IPV6
 
 
@@ -169,11 +168,6 @@ class Harvest:
         until6 = spread([blocks6 + point for point in self._points6], self._untils, len(first6))
         ends4, ends6 = first4 if last4 is None else last4, first6 if last6 is None else last6
         return TimedEntries(first4, ends4, until4, first6, ends6, until6)
-
-
-def sample_text(text: str) -> str:
-    """The beginning of a rejected line, in ASCII: what is not is escaped."""
-    return text[:SAMPLE_LENGTH].encode("unicode_escape").decode("ascii")[:SAMPLE_LENGTH]
 
 
 def _distinct_pairs(first: Addresses, last: Addresses) -> int:
