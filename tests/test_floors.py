@@ -222,6 +222,9 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("quarantine", "judgement"),
         ("quarantine", "samples"),
         ("samples", "extent"),
+        ("reading", "completeness"),
+        ("reading", "parsed_list"),
+        ("reading", "parsers"),
     },
     "adapters": {
         ("firewalls", "netlink"),
@@ -240,6 +243,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("file", "own_threads"),
         ("connections", "http_faults"),
         ("connections", "routes"),
+        ("connections", "proxies"),
         ("http", "connections"),
         ("http", "credentials"),
         ("http", "http_faults"),

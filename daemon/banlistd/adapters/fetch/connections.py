@@ -1,6 +1,5 @@
 """Connections to servers of lists, one for each request: only to addresses that were checked."""
 
-import re
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
@@ -11,8 +10,6 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
-from aiohttp_socks import ProxyConnector
-from python_socks import parse_proxy_url
 from yarl import URL
 
 from banlistd.adapters.fetch.http_faults import LONGEST_HEADER, fetch_faults
@@ -24,8 +21,6 @@ from banlistd.errors import FetchError
 
 _MAX_HEADS = 20
 """The last one is that of the answer, the others are interim: no server has use for more than a few."""
-
-_SOCKS5 = re.compile(r"(?i)^socks5h?://")
 
 OnConnection = Callable[[str, str], None]
 """Called with a host (of a URL, or a proxy) and the address of the connection to it."""
@@ -90,7 +85,9 @@ class FeedConnections:
         is_socks = urlsplit(proxy).scheme.lower().startswith("socks")
         tls = (route.tls if request.is_at_home else route.elsewhere) or self.tls or True
         if is_socks:
-            connector: aiohttp.BaseConnector = await self._through_socks(proxy, tls)
+            from banlistd.adapters.fetch.proxies.socks import through_socks  # noqa: PLC0415 - few hosts have such a proxy
+
+            connector = await through_socks(self.resolver, proxy, tls)
         else:
             resolver = self.resolver if proxy else _CheckedResolver(self.resolver, trail)
             connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, force_close=True, ssl=tls)
@@ -109,25 +106,6 @@ class FeedConnections:
             max_field_size=LONGEST_HEADER,
         )
         return session, proxy if proxy and not is_socks else None
-
-    async def _through_socks(self, proxy: str, tls: ssl.SSLContext | bool) -> aiohttp.BaseConnector:
-        """The name of the proxy is resolved here: its library takes the threads of the event loop for that."""
-        try:
-            kind, host, port, user, password = parse_proxy_url(_SOCKS5.sub("socks5://", proxy))
-        except ValueError as exc:
-            raise FetchError("the proxy cannot be used", "write socks5://host:1080") from exc
-        found = [host] if literal_address(host) else [one["host"] for one in await self.resolver.resolve(host, port)]
-        return ProxyConnector(
-            found[0],
-            port,
-            proxy_type=kind,
-            username=user,
-            password=password,
-            rdns=True,
-            use_dns_cache=False,
-            force_close=True,
-            ssl=tls,
-        )
 
 
 def _reporting(on_connection: OnConnection, host: str, url: str) -> type[aiohttp.ClientResponse]:

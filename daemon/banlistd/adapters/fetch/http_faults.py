@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import aiohttp
-from aiohttp_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
 from banlistd.core.credentials import conceal, shown_url
 from banlistd.core.printing import quoted
@@ -22,9 +21,6 @@ _FAULTS: tuple[tuple[type[Exception], str, bool], ...] = (
     (aiohttp.ClientConnectorDNSError, "the server's name cannot be resolved", True),
     (aiohttp.ClientProxyConnectionError, "cannot connect to the proxy", True),
     (aiohttp.ClientHttpProxyError, "the proxy refused", False),
-    (ProxyConnectionError, "cannot connect to the proxy", True),
-    (ProxyTimeoutError, "the proxy did not answer", True),
-    (ProxyError, "the proxy refused", False),
     (aiohttp.ClientConnectorError, "cannot connect", True),
     (aiohttp.ServerDisconnectedError, "the server hung up without an answer", True),
     (aiohttp.ClientPayloadError, "the body is cut short or malformed", True),

@@ -1,24 +1,27 @@
-"""A host without a fleet and without a broker: its daemon, at work, has nothing of them in memory."""
+"""What a host does not use, its daemon at work has not in memory: a fleet, a broker, a proxy of SOCKS; and parsers never."""
 
 import re
 from pathlib import Path
 
 from system.daemon_process import Installation, running
 
-LIBRARIES = {"tuf", "securesystemslib", "urllib3", "nacl", "cryptography", "aiomqtt", "paho"}
+LIBRARIES = {"aiohttp_socks", "python_socks", "tuf", "securesystemslib", "urllib3", "nacl", "cryptography", "aiomqtt", "paho"}
 ROOMS = (
     "banlistd.trust",
     "banlistd.adapters.fetch.fleet",
     "banlistd.adapters.mqtt",
     "banlistd.adapters.signatures.hub_repository",
+    "banlistd.adapters.fetch.proxies.socks",
     "banlistd.connecting",
     "banlistd.core.addresses.fleet_files",
+    "banlistd.core.feeds.parsers",
+    "banlistd.core.feeds.reading",
     "banlistd.services.fleet",
     "banlistd.services.publishing",
 )
 
 
-def test_a_daemon_at_work_has_imported_nothing_of_a_fleet(tmp_path: Path) -> None:
+def test_a_daemon_at_work_has_imported_nothing_that_it_does_not_use(tmp_path: Path) -> None:
     place = Installation(tmp_path)
     (tmp_path / "list.txt").write_text("198.51.100.7\n")
     place.configure(f"id: one, path: {tmp_path / 'list.txt'}")
