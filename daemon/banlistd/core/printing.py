@@ -12,9 +12,12 @@ _LONGEST_SHOWN = 60
 
 def printable(text: object) -> str:
     r"""Foreign text for one line: every character that is not printable is escaped, as `\x1b`. Its length has no limit."""
+    written = str(text)
+    if written.isprintable():
+        return written
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in str(text)
+        for character in written
     )
 
 

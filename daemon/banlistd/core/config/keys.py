@@ -102,18 +102,29 @@ def sections_of(section: type[Section]) -> tuple[type[Section], ...]:
 
 def required(section: type[Section]) -> tuple[str, ...]:
     """The keys without a default."""
+    return _required(section)  # type: ignore[arg-type]  # as above
+
+
+@cache
+def _required(section: type[Section]) -> tuple[str, ...]:
     return tuple(one.name for one in fields(section) if one.default is MISSING and one.default_factory is MISSING)
+
+
+@cache
+def _names_of(section: type[Section]) -> Mapping[str, str]:
+    """The key for each name that it has or had."""
+    keys = keys_of(section)
+    return {name: name for name in keys} | {old: name for name, key in keys.items() for old in key.old}
 
 
 def values_of(section: Section) -> dict[str, Any]:
     """Every value of a section by its key; nested sections stay sections."""
-    return {one.name: getattr(section, one.name) for one in fields(section)}
+    return {name: getattr(section, name) for name in keys_of(type(section))}
 
 
 def read_values(section: type[Section], tree: Mapping[str, object], spot: Spot, beside: Iterable[str] = ()) -> dict[str, Any]:
     """The values that are right, by key; what is wrong is reported. `beside`: keys that the caller reads by itself."""
-    keys = keys_of(section)
-    names = {name: name for name in keys} | {old: name for name, key in keys.items() for old in key.old}
+    keys, names = keys_of(section), _names_of(section)  # type: ignore[arg-type]  # as above
     found: dict[str, Any] = {}
     written: dict[str, str] = {}
     for name, value in tree.items():
