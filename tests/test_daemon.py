@@ -390,6 +390,28 @@ def test_a_local_list_that_changes_while_it_is_imported_is_read_again(tmp_path: 
     run(Environment(tmp_path), config_of(source(ONE, path=path)), life, before=before, serve=True)
 
 
+def test_garbage_is_looked_for_after_imports_and_not_while_one_waits(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        trimmed, collected = world.environment.trimmed, world.environment.collected
+        await world.completed(ONE, TWO)
+        assert await asyncio.to_thread(collected.wait, 20)
+        world.fetcher.gate.clear()
+        world.fetcher.entered.clear()
+        refresh = asyncio.ensure_future(world.service.refresh([ONE]))
+        await world.fetcher.entered.wait()
+        for event in (trimmed, collected, trimmed):  # a turn that began before the import may end in it
+            event.clear()
+            await world.service.reload()
+            assert await asyncio.to_thread(trimmed.wait, 20)
+        assert not collected.is_set()
+        world.fetcher.gate.set()
+        await refresh
+        await world.service.reload()
+        assert await asyncio.to_thread(collected.wait, 20)
+
+    run(Environment(tmp_path), config_of(source(ONE), source(TWO)), life, serve=True)
+
+
 def test_memory_is_given_back_after_the_start_and_after_each_import(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.completed(ONE, TWO)

@@ -128,7 +128,8 @@ class Environment:
     """What survives the end of a process: the disk, the firewall, the network, the clock, and what was reported.
 
     `next_config`: what a reload reads, or raises; by default the configuration of the start. `geo_databases`: mmdb files.
-    `trimmed`: set when the service gives memory back. `names`: the host names that have addresses.
+    `trimmed`: set when the service gives memory back. `collected`: when it looks for garbage.
+    `names`: the host names that have addresses.
     """
 
     disk: Path
@@ -145,6 +146,7 @@ class Environment:
     resolvers: Iterable[Resolver] = ()
     next_config: Config | BanlistdError | None = None
     trimmed: threading.Event = field(default_factory=threading.Event)
+    collected: threading.Event = field(default_factory=threading.Event)
     names: dict[str, Sequence[str]] = field(default_factory=dict)
     ttls: dict[str, float] = field(default_factory=dict)
     packets: FakePackets = field(default_factory=FakePackets)
@@ -346,6 +348,7 @@ async def assemble(
         environment.supervisor,
         clock,
         environment.trimmed.set,
+        environment.collected.set,
         environment.monitor,
         environment.login_monitor,
     )

@@ -1,7 +1,6 @@
 """What banlistd does once it is called: check, poll once, dry run, serve, tear down. Each returns an exit code."""
 
 import asyncio
-import gc
 import signal
 import sys
 import time
@@ -28,6 +27,7 @@ from banlistd.errors import BanlistdError, LedgerError
 from banlistd.model import Outcome
 from banlistd.paths import Paths
 from banlistd.services.loops.faults import FaultRecorder
+from banlistd.starting import garbage
 from banlistd.starting.first_start import Begun
 from banlistd.starting.remarks import file_remarks, host_remarks, list_remarks
 from banlistd.teardown import tear_down
@@ -70,7 +70,7 @@ async def _once(places: Paths, loaded: Loaded, *, debug: bool) -> int:
     with status_line(sys.stderr) if has_status_line(sys.stderr) and not debug else nullcontext(_ignore) as draw:
         async with open_application(places, loaded, stdin=_STDIN) as application:
             await application.restore()
-            _look_for_garbage_from_now_on()
+            garbage.look_from_now_on()
             outcomes = await _refreshed(application.service, draw)
             return _worst(outcomes, application.storage.fault)
 
@@ -98,7 +98,7 @@ async def _rehearsed(places: Paths, loaded: Loaded, *, debug: bool) -> int:
     """Print what would be banned."""
     async with open_application(places, loaded, dry_run=print, stdin=_STDIN, debug=debug) as application:
         await application.restore()
-        _look_for_garbage_from_now_on()
+        garbage.look_from_now_on()
         outcomes = await application.service.refresh()
         found = await application.findings.every()
         for outcome in outcomes:
@@ -147,7 +147,7 @@ async def _serve(places: Paths, loaded: Loaded, begun: Begun) -> int:
     loop.add_signal_handler(signal.SIGHUP, lambda: None)
     async with open_application(places, loaded, begun=begun) as application:
         await application.restore()
-        _look_for_garbage_from_now_on()
+        garbage.look_from_now_on()
         reloads: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(application))))
         make_folder(places.runtime)
@@ -236,12 +236,6 @@ async def _repeated(application: Application, turn: Callable[[], Awaitable[None]
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-
-
-def _look_for_garbage_from_now_on() -> None:
-    """What is there stays, and is not looked at again (`__main__` has switched the collector off)."""
-    gc.freeze()
-    gc.enable()
 
 
 async def _reload_if_changed(application: Application, places: Paths, files: Files) -> None:

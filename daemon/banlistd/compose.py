@@ -98,6 +98,7 @@ from banlistd.services.telling.event_stream import EventStream
 from banlistd.services.value.reporting import ValueReports
 from banlistd.services.value.shadows import Shadows
 from banlistd.services.verdicts.coverage import Coverage
+from banlistd.starting import garbage
 from banlistd.starting.first_start import Begun
 from banlistd.starting.fleet import FleetInForce
 from banlistd.starting.noting import ReportNotes
@@ -170,7 +171,7 @@ async def open_application(
         known_names = KnownNames(database)
         names = Names(clock, known=await known_names.every(), keep=known_names.keep)
         stack.push_async_callback(names.wait_until_idle)
-        monitor, login_monitor, (lookups, timed_lookups) = (
+        *monitors, (lookups, timed_lookups) = (
             host_monitor(stack),
             closed(stack, LoginMonitor()),
             name_lookups(stack, clock),
@@ -223,23 +224,18 @@ async def open_application(
         downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
         streams = CrowdsecStreams(HostNames(timed_lookups.answer, TaxiiCollections(downloads, clock)), clock.monotonic)
         fleet = FleetInForce(config.fleet, database, places, enforcer.content, announcer, clock, streams)
-        importer = Importer(
-            Combinations(enforcer.content, DepartureTable(database), clock, fleet.sighted(reports, exempt)),
-            stores,
-            enforcer,
-            polls,
-            publishers,
-            announcer,
-            clock,
-        )
-        scheduler, endings, suspended = (
+        combinations = Combinations(enforcer.content, DepartureTable(database), clock, fleet.sighted(reports, exempt))
+        importer = Importer(combinations, stores, enforcer, polls, publishers, announcer, clock)
+        scheduler, endings, suspended, evidence = (
             PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), under_way),
             Endings(stores, enforcer, importer.take, announcer, clock),
             SuspendedSources(SuspensionTable(database), history, ledger, enforcer.content, importer.take, announcer, clock),
-        )
-        evidence = Evidence(
-            HitRecorder(packets(stack, config, dry_run), HitTable(database), ledger, enforcer, config.hits, announcer, clock),
-            CounterTotals(enforcer, TotalTable(database), boot_name()),
+            Evidence(
+                HitRecorder(
+                    packets(stack, config, dry_run), HitTable(database), ledger, enforcer, config.hits, announcer, clock
+                ),
+                CounterTotals(enforcer, TotalTable(database), boot_name()),
+            ),
         )
         services = Services(
             scheduler,
@@ -257,7 +253,9 @@ async def open_application(
             orders,
             (notes.configure, fleet.configure),
         )
-        outside = Outside(ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, monitor, login_monitor)
+        outside = Outside(
+            ledger, database, announcer, find_supervisor(), clock, allocator.trim_memory, garbage.look_at_rest, *monitors
+        )
         service = Service(loaded, partial(load_files, places), services, outside, Intervals())
         remarks = partial(remarks_of_now, service, firewall, connections, uncovered, trial, evidence.hits, places, fleet)
         parts = Parts(

@@ -71,7 +71,9 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What the loops themselves need of the outside. `trim_memory`: returns free memory to the system; blocks."""
+    """What the loops themselves need of the outside. `trim_memory`: returns free memory to the system; blocks.
+    `collect_garbage`: stops all threads meanwhile.
+    """
 
     ledger: Ledger
     storage: Storage
@@ -79,6 +81,7 @@ class Outside:
     supervisor: Supervisor
     clock: Clock
     trim_memory: Callable[[], None]
+    collect_garbage: Callable[[], None]
     host_monitor: HostMonitor
     login_monitor: HostMonitor
 
@@ -101,7 +104,9 @@ class Service:
         self._reloads = Reloads(load, self._live, enforcer, services.trial, self._take_over, outside.supervisor, announcer)
         reconcile = self._reloads.reconcile
         self._faults = faults = FaultRecorder(announcer)
-        self._memory = MemoryLoop(outside.trim_memory, intervals.memory_rest)
+        self._memory = MemoryLoop(
+            outside.trim_memory, outside.collect_garbage, lambda: self._polling.is_importing, intervals.memory_rest
+        )
         instead, of = services.suspended.in_place_of_a_poll, services.suspended.of
         self._polling = PollLoop(
             self._live, services.scheduler, services.importer, instead, self._note_outcome, faults, intervals.first_retry

@@ -91,11 +91,17 @@ class PollLoop:
         self._errors: dict[SourceId, str] = {}
         self._faulty: dict[SourceId, int] = {}  # how many unforeseen errors in a row
         self._refreshes: list[_Refresh] = []
+        self._imports = 0  # under way, or waiting for a place
 
     @property
     def timers(self) -> Sequence[asyncio.Task[None]]:
         """The running timers."""
         return list(self._timers.values())
+
+    @property
+    def is_importing(self) -> bool:
+        """Whether imports are under way, or wait for a place."""
+        return self._imports > 0
 
     @property
     def failing(self) -> Sequence[SourceId]:
@@ -172,6 +178,7 @@ class PollLoop:
         return outcome
 
     async def _import(self, source: Source, *, anyway: bool) -> Outcome:
+        self._imports += 1
         try:
             async with self.lock(source.id), self._importer.place(source.id):
                 await self._scheduler.begin(source, self._live.config.watched(source))
@@ -179,6 +186,7 @@ class PollLoop:
                 self._scheduler.end(source, outcome)
                 self._faulty.pop(source.id, None)
         finally:
+            self._imports -= 1
             self._scheduler.leave(source.id)
         if outcome.error:
             self._errors[source.id] = outcome.error
