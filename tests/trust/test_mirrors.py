@@ -4,9 +4,10 @@ import base64
 import signal
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from tuf.api.exceptions import DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError
@@ -22,35 +23,31 @@ HEADER = b"HTTP/1.1 200 OK\r\nContent-Length: 15000\r\n\r\n"
 NO_ROOT = b"HTTP/1.1 404 Not Found\r\nContent-Length: 9000000000\r\n\r\n"
 
 
-def asked(urls: list[str], seconds: float = 0.3) -> Mirrors:
-    mirrors = Mirrors(urls, None, "test")
-    mirrors.begin(urls[0], seconds, 30.0, 0.3)
-    return mirrors
+@contextmanager
+def asked(urls: list[str], seconds: float = 0.3) -> Iterator[Mirrors]:
+    with closing(Mirrors(urls, None, "test")) as mirrors:
+        mirrors.begin(urls[0], seconds, 30.0, 0.3)
+        yield mirrors
 
 
 @pytest.mark.parametrize("at_once", [b"HTTP/1.1 200 OK\r\nX: ", HEADER, b""])
 def test_a_mirror_that_trickles_is_given_up(at_once: bytes) -> None:
-    with trickling(at_once) as url:
-        mirrors = asked([url])
-        with pytest.raises(SlowRetrievalError):
-            b"".join(mirrors.fetch(f"{url}/metadata/timestamp.json"))
+    with trickling(at_once) as url, asked([url]) as mirrors, pytest.raises(SlowRetrievalError):
+        b"".join(mirrors.fetch(f"{url}/metadata/timestamp.json"))
     assert mirrors.late == [url]
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
 def test_the_endless_page_of_a_file_that_is_not_there_is_not_read() -> None:
-    with trickling(NO_ROOT) as url:
-        mirrors = asked([url], 20.0)
-        with pytest.raises(DownloadHTTPError):
-            mirrors.fetch(f"{url}/targets/a")
+    with trickling(NO_ROOT) as url, asked([url], 20.0) as mirrors, pytest.raises(DownloadHTTPError):
+        mirrors.fetch(f"{url}/targets/a")
     assert not mirrors.late
 
 
 def test_metadata_is_bounded_whatever_a_snapshot_says(tmp_path: Path) -> None:
     with mirror_of(tmp_path) as mirror:
         mirror.files["metadata/1.hub.json"] = ENDLESS
-        mirrors = asked([mirror.url], 20.0)
-        with pytest.raises(DownloadLengthMismatchError):
+        with asked([mirror.url], 20.0) as mirrors, pytest.raises(DownloadLengthMismatchError):
             b"".join(mirrors.fetch(f"{mirror.url}/metadata/1.hub.json"))
     assert mirrors.octets < 2 * LARGEST_ROLE
 
@@ -58,8 +55,7 @@ def test_metadata_is_bounded_whatever_a_snapshot_says(tmp_path: Path) -> None:
 def test_a_mirror_that_trickles_a_root_costs_the_others_nothing(tmp_path: Path) -> None:
     (tmp_path / "metadata").mkdir()
     (tmp_path / "metadata/timestamp.json").write_bytes(b"here")
-    with trickling(HEADER) as slow, mirror_of(tmp_path) as mirror:
-        mirrors = asked([mirror.url, slow], 20.0)
+    with trickling(HEADER) as slow, mirror_of(tmp_path) as mirror, asked([mirror.url, slow], 20.0) as mirrors:
         for _ in range(2):
             with pytest.raises(DownloadHTTPError, match="no mirror has"):
                 mirrors.fetch(f"{mirror.url}/metadata/2.root.json")
@@ -101,8 +97,29 @@ def test_metadata_is_bounded_as_python_tuf_asks_and_waits_for_no_file(tmp_path: 
     (tmp_path / "metadata").mkdir()
     (tmp_path / "metadata/timestamp.json").write_bytes(b"123456")
     monkeypatch.delattr(tempfile, "TemporaryFile")
-    with mirror_of(tmp_path) as mirror:
-        mirrors, url = asked([mirror.url], 20.0), f"{mirror.url}/metadata/timestamp.json"
+    with mirror_of(tmp_path) as mirror, asked([mirror.url], 20.0) as mirrors:
+        url = f"{mirror.url}/metadata/timestamp.json"
         assert mirrors.download_bytes(url, 6) == b"123456"
         with pytest.raises(DownloadLengthMismatchError, match="more than 5 bytes"):
             mirrors.download_bytes(url, 5)
+
+
+def test_a_short_file_of_a_list_waits_for_no_file_on_the_disk_and_a_long_one_is_not_kept_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets/a").write_bytes(b"123456")
+    made = []
+
+    def temporary() -> IO[bytes]:
+        made.append(tmp_path / "made")
+        return made[-1].open("w+b")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", temporary)
+    with mirror_of(tmp_path) as mirror, asked([mirror.url], 20.0) as mirrors:
+        url = f"{mirror.url}/targets/a"
+        for most, files in ((6, 0), (1 << 20, 0), ((1 << 20) + 1, 1)):
+            with mirrors.download_file(url, most) as file:
+                assert (file.read(), len(made)) == (b"123456", files)
+        with pytest.raises(DownloadLengthMismatchError, match="more than 5 bytes"), mirrors.download_file(url, 5):
+            pass

@@ -1,31 +1,34 @@
 """How python-tuf gets files from the mirrors of a fleet: plain GET, no redirect, and a new root from any mirror that has it.
 
-Time-outs of sockets are for one read: a mirror that sends an octet now and then keeps them all. So an alarm of the kernel ends
-what takes longer than its share, wherever it is: in the header, in a handshake, in a body.
+A mirror has a share of the time, whatever it is spent for: names, the handshake, a header, a body (`connection`).
 """
 
 import json
 import re
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from typing import IO
 
-import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, DownloadLengthMismatchError, SlowRetrievalError
 from tuf.ngclient.fetcher import FetcherInterface
 
 from banlistd.core.fleet.kept_rows import LARGEST_ROLE, LARGEST_TRUST_ROOT
-from banlistd.trust.alarm import LateError, alarm
+from banlistd.trust.connection import Authorities, BrokenAnswerError, Connection
 
 _ROOT = re.compile(r"metadata/[0-9]+\.root\.json")
-_CHUNK = 1 << 17
 LARGEST_TIMESTAMP = 16 * 1024
 """Octets; TUF's own client takes as much."""
 
-_CONNECT, _READ, _OTHERS = 10.0, 20.0, 5.0
+_OTHERS = 5.0
 """Seconds. The mirrors that are asked for a new root only may take less, header and body together."""
 
 _SHORT = 64 * 1024
 """Octets of an error page that are read, so that the connection can be used again."""
+
+_IN_MEMORY = 1 << 20
+"""Octets of a file of a list that takes no file on the disk on its way."""
 
 _OK, _NOT_THERE = 200, (403, 404)
 
@@ -39,9 +42,9 @@ class Mirrors(FetcherInterface):
     """
 
     def __init__(self, urls: Sequence[str], ca: str | None, agent: str) -> None:
-        self._headers = {"User-Agent": agent, "Accept-Encoding": "identity"}
-        self._all = urllib3.PoolManager(ca_certs=ca, num_pools=8)
-        self._pools: dict[str, urllib3.HTTPConnectionPool] = {}
+        self._agent = agent
+        self._authorities = Authorities(ca)
+        self._connections: dict[str, Connection] = {}
         self.at = urls[0] if urls else ""
         self.roots_from = list(urls)
         self.root_from = ""
@@ -59,6 +62,10 @@ class Mirrors(FetcherInterface):
         self._until, self._end = time.monotonic() + seconds, time.monotonic() + most
         self._others = min(others, _OTHERS)
 
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+
     def newest_first(self, seconds: float) -> list[str]:
         """The mirrors by the versions of their timestamps, in so many seconds; nothing of that is proven."""
         until, asked = time.monotonic() + seconds, self.roots_from
@@ -71,13 +78,22 @@ class Mirrors(FetcherInterface):
         try:
             chunks = self._get(mirror, path, time.monotonic() + min(seconds, self._others))
             version = json.loads(b"".join(_bounded(chunks, path, LARGEST_TIMESTAMP)))["signed"]["version"]
-        except (DownloadError, urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError, RecursionError):
+        except (DownloadError, ValueError, LookupError, TypeError, RecursionError):
             return 0
         return version if isinstance(version, int) else 0
 
     def download_bytes(self, url: str, max_length: int) -> bytes:
-        """Metadata, bounded as python-tuf asks; it would put each piece into a file of its own on the disk first."""
+        """Bounded as python-tuf asks; it would put each piece of metadata into a file of its own on the disk first."""
         return b"".join(_bounded(self.fetch(url), url.removeprefix(f"{self.at}/"), max_length))
+
+    @contextmanager
+    def download_file(self, url: str, max_length: int) -> Iterator[IO[bytes]]:
+        """A file of a list: what is short waits for no disk."""
+        if max_length <= _IN_MEMORY:
+            yield BytesIO(self.download_bytes(url, max_length))
+        else:
+            with super().download_file(url, max_length) as file:
+                yield file
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         path = url.removeprefix(self.at + "/")
@@ -98,7 +114,7 @@ class Mirrors(FetcherInterface):
             except DownloadHTTPError as error:
                 if error.status_code not in _NOT_THERE:
                     self._must_be_another(mirror, error)
-            except (DownloadError, urllib3.exceptions.HTTPError) as error:
+            except DownloadError as error:
                 self._must_be_another(mirror, error)
             else:
                 self.root_from = mirror
@@ -117,51 +133,35 @@ class Mirrors(FetcherInterface):
         """The body, in pieces. Raises DownloadError, also while it is read."""
         self.requests += 1
         url = f"{mirror}/{path}"
-        try:
-            with alarm(until):
-                timeout = urllib3.Timeout(connect=_CONNECT, read=_READ)
-                response = self._pool_of(mirror).urlopen(
-                    "GET",
-                    urllib3.util.parse_url(url).request_uri,
-                    headers=self._headers,
-                    retries=False,
-                    redirect=False,
-                    timeout=timeout,
-                    preload_content=False,
-                )
-                if response.status != _OK:
-                    if response.length_remaining is not None and response.length_remaining <= _SHORT:
-                        response.drain_conn()
-                    else:
-                        response.close()
-                    raise DownloadHTTPError(f"{url} answers with status {response.status}", response.status)
-        except (urllib3.exceptions.TimeoutError, LateError) as error:
-            self._note(mirror)
-            raise SlowRetrievalError(f"{url} does not answer in time") from error
-        return self._chunks(response, mirror, url, until)
+        with self._faults(mirror, url):
+            connection = self._connection_to(mirror)
+            status = connection.ask(path, until)
+            if status != _OK:
+                connection.skip(_SHORT)
+                raise DownloadHTTPError(f"{url} answers with status {status}", status)
+        return self._pieces(connection, mirror, url)
 
-    def _pool_of(self, mirror: str) -> urllib3.HTTPConnectionPool:
-        """The manager of all pools would compute its key anew for each request."""
-        if mirror not in self._pools:
-            self._pools[mirror] = self._all.connection_from_url(mirror)
-        return self._pools[mirror]
+    def _connection_to(self, mirror: str) -> Connection:
+        if mirror not in self._connections:
+            self._connections[mirror] = Connection(mirror, self._agent, self._authorities)
+        return self._connections[mirror]
 
-    def _chunks(self, response: urllib3.BaseHTTPResponse, mirror: str, url: str, until: float) -> Iterator[bytes]:
-        pieces = response.stream(_CHUNK, decode_content=False)
-        try:
-            while True:
-                with alarm(until):
-                    piece = next(pieces, b"")
-                if not piece:
-                    response.release_conn()
-                    return
+    def _pieces(self, connection: Connection, mirror: str, url: str) -> Iterator[bytes]:
+        with self._faults(mirror, url):
+            for piece in connection.pieces():
                 self.octets += len(piece)
                 yield piece
-        except (urllib3.exceptions.TimeoutError, LateError) as error:
+
+    @contextmanager
+    def _faults(self, mirror: str, url: str) -> Iterator[None]:
+        """Raises DownloadError in place of what a connection raises."""
+        try:
+            yield
+        except TimeoutError:
             self._note(mirror)
-            raise SlowRetrievalError(f"{url} is too slow") from error
-        finally:
-            response.close()
+            raise SlowRetrievalError(f"{url} does not come in time") from None
+        except (OSError, BrokenAnswerError, UnicodeError) as error:
+            raise DownloadError(f"cannot get {url}") from error
 
     def _note(self, mirror: str) -> None:
         if mirror not in self.late:

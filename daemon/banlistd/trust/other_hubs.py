@@ -11,10 +11,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import urllib3
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError
 from tuf.api.metadata import Metadata, TargetFile, Targets
 from tuf.api.serialization import DeserializationError
@@ -34,7 +34,7 @@ LARGEST_PENDING, _LARGEST_COSIGNED = 4 * 2**20, 2**20
 _MORE_THAN_A_LIST = 2**20
 _MOST_REASON, _MOST_REFUSED = 400, 1000
 _MISSING = (403, 404)
-_FAULTS = (DownloadError, urllib3.exceptions.HTTPError, OSError)
+_FAULTS = (DownloadError, OSError)
 _UNFIT = (FleetError, RepositoryError, DeserializationError, ParseError, ValueError, LookupError, TypeError, AttributeError)
 """What a proposal raises that is not as hubs write it. It keeps no other one from being looked at."""
 
@@ -50,6 +50,10 @@ class HubLook:
         self._known = {one["name"]: set(one["known"]) for one in order["lists"]}
 
     def run(self) -> list[dict[str, Any]]:
+        with closing(self._mirrors):
+            return self._run()
+
+    def _run(self) -> list[dict[str, Any]]:
         urls, end = self._order["urls"], time.monotonic() + self._order["within"]
         found = []
         for number, url in enumerate(urls):

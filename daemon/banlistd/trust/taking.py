@@ -6,17 +6,13 @@ for less again. Shapes of order and answer: `adapters/fetch/fleet/pulling`.
 """
 
 import base64
-import json
 import os
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import UTC, datetime
-from functools import lru_cache
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import urllib3
 from tuf.api.exceptions import DownloadError, DownloadLengthMismatchError, ExpiredMetadataError, RepositoryError
 from tuf.api.metadata import Metadata
 from tuf.ngclient.config import UpdaterConfig
@@ -25,9 +21,9 @@ from tuf.ngclient.updater import Updater
 
 from banlistd.core.fleet.kept_rows import LARGEST_ROLE, rows_to_keep
 from banlistd.trust.columns import write_columns
+from banlistd.trust.metadata_folder import MetadataFolder
 from banlistd.trust.mirrors import Mirrors, NoMirrors
 
-_ROOTS = "root_history"
 _TOP = ("timestamp", "snapshot", "targets")
 _MOST_DELEGATIONS = 3
 """Roles on the way to a file: targets, hub and that of the list."""
@@ -35,7 +31,7 @@ _MOST_DELEGATIONS = 3
 _MOST_WITHDRAWN = 64
 """Contents of a list; a hub names 16."""
 
-_FAULTS = (RepositoryError, DownloadError, urllib3.exceptions.HTTPError, OSError, ValueError)
+_FAULTS = (RepositoryError, DownloadError, OSError, ValueError)
 
 
 class _UnfitContentError(Exception):
@@ -49,7 +45,7 @@ class Pull:
         self._order = order
         self._folder = Path(order["folder"])
         self._given = {name: base64.b64decode(text) for name, text in order["rows"].items()}
-        self._metadata = self._folder / "metadata"
+        self._metadata = MetadataFolder(self._folder / "metadata")
         self._mirrors = Mirrors(order["urls"], order["ca"], order["agent"])
         self._waiting = {one["name"]: one for one in order["lists"]}
         self._now = max(order["now"], order["floor"])
@@ -58,7 +54,11 @@ class Pull:
         self.answer: dict[str, Any] = {"mirror": "", "floor": order["floor"], "refused": [], "lists": {}}
 
     def run(self) -> None:
-        _write_rows(self._metadata, self._given)
+        with closing(self._mirrors):
+            self._run()
+
+    def _run(self) -> None:
+        self._metadata.write(self._given)
         urls, end, asked = self._order["urls"], time.monotonic() + self._order["within"], set()
         if self._order["compares"] and len(urls) > 1:
             urls = self._mirrors.newest_first(self._order["within"] / 4)
@@ -83,11 +83,11 @@ class Pull:
 
     def add_root(self) -> None:
         """Whether a root that an administrator brings is proven by those before it: no mirror is asked."""
-        _write_rows(self._metadata, self._given)
+        self._metadata.write(self._given)
         given, version = base64.b64decode(self._order["new_root"]), 0
         try:
             version = Metadata.from_bytes(given).signed.version
-            (self._metadata / _ROOTS / f"{version}.root.json").write_bytes(given)
+            self._metadata.add_root(version, given)
             self._updater("https://invalid", NoMirrors()).refresh()
         except _FAULTS as error:
             self.answer["refused"].append(_refusal("", error))
@@ -132,17 +132,17 @@ class Pull:
         self.answer["refused"].append(_refusal(mirror, error, name))
         if isinstance(error, ExpiredMetadataError):
             # Nothing that is too old for us may be what we go by; what is not expired was verified, and is not gone back from.
-            for row, octets in _changed_rows(self._metadata, self._before).items():
-                if "/" not in row and _end_of(octets) <= self._now:
-                    (self._metadata / row).unlink()
-                    _write_rows(self._metadata, {row: self._before[row]} if row in self._before else {})
-        self._before = _rows_in(self._metadata)
+            for row, octets in self._metadata.changed(self._before).items():
+                if "/" not in row and self._metadata.end_of(octets) <= self._now:
+                    self._metadata.remove(row)
+                    self._metadata.write({row: self._before[row]} if row in self._before else {})
+        self._before = self._metadata.rows()
 
     def _updater(self, url: str, mirrors: FetcherInterface | None = None) -> Updater:
         targets = self._folder / "targets"
         targets.mkdir(exist_ok=True)
         return Updater(
-            str(self._metadata),
+            str(self._metadata.place),
             f"{url}/metadata/",
             str(targets),
             f"{url}/targets/",
@@ -159,15 +159,16 @@ class Pull:
     def _must_be_after_floor(self, roles: tuple[str, ...]) -> None:
         """python-tuf believes the clock; one that has been set back must not make old metadata new."""
         for role in roles:
-            octets = _content_at(self._metadata, f"{role}.json")
-            if octets and _end_of(octets) <= self._now:
+            octets = self._metadata.content(f"{role}.json")
+            if octets and self._metadata.end_of(octets) <= self._now:
                 raise ExpiredMetadataError(f"{role}.json is expired for a clock that was later before")
 
     def _drop_if_old(self, name: str) -> None:
         """python-tuf would verify the role of a list only to find that the snapshot, verified before, names another version."""
-        snapshot, role = (_content_at(self._metadata, f"{one}.json") for one in ("snapshot", name))
-        if role and _signed_in(snapshot)["meta"].get(f"{name}.json", {}).get("version") != _signed_in(role)["version"]:
-            (self._metadata / f"{name}.json").unlink()
+        snapshot, role = (self._metadata.content(f"{one}.json") for one in ("snapshot", name))
+        signed_in = self._metadata.signed_in
+        if role and signed_in(snapshot)["meta"].get(f"{name}.json", {}).get("version") != signed_in(role)["version"]:
+            self._metadata.remove(f"{name}.json")
 
     def _taken(self, updater: Updater, wanted: Mapping[str, Any]) -> dict[str, Any]:
         name, base = wanted["name"], wanted["hash"]
@@ -198,19 +199,18 @@ class Pull:
 
     def _kept_rows(self) -> dict[str, str]:
         """What is new of what a node keeps: a hub may have delegated to any number of roles."""
-        changed = _changed_rows(self._metadata, self._given)
+        changed = self._metadata.changed(self._given)
         kept = rows_to_keep(changed, [one["name"] for one in self._order["lists"]])
         return {name: _text(octets) for name, octets in kept.items()}
 
     def _newest_root(self) -> dict[str, Any]:
-        root = _content_at(self._metadata, "root.json")
-        return {"version": _signed_in(root)["version"] if root else 0, "octets": _text(root)}
+        root = self._metadata.content("root.json")
+        return {"version": self._metadata.signed_in(root)["version"] if root else 0, "octets": _text(root)}
 
     def _newest_timestamp(self) -> dict[str, Any]:
-        octets = _content_at(self._metadata, "timestamp.json")
-        return (
-            {"version": _signed_in(octets)["version"], "expires": _end_of(octets)} if octets else {"version": 0, "expires": 0}
-        )
+        if not (octets := self._metadata.content("timestamp.json")):
+            return {"version": 0, "expires": 0}
+        return {"version": self._metadata.signed_in(octets)["version"], "expires": self._metadata.end_of(octets)}
 
 
 def _custom(custom: Any) -> tuple[str, int, int]:
@@ -264,46 +264,6 @@ def _refusal(mirror: str, error: Exception, name: str = "") -> dict[str, str]:
         kind = "absent"
     cause = error.__cause__ if isinstance(error, DownloadError) and error.__cause__ else error
     return {"mirror": mirror, "kind": kind, "reason": (str(cause) or type(cause).__name__)[:400], "list": name}
-
-
-@lru_cache(maxsize=64)
-def _signed_in(octets: bytes) -> dict[str, Any]:
-    """The signed part of metadata that python-tuf has verified."""
-    signed: dict[str, Any] = json.loads(octets)["signed"]
-    return signed
-
-
-def _end_of(octets: bytes) -> float:
-    """When metadata that was verified expires; python-tuf reads the time in the same way."""
-    return datetime.strptime(_signed_in(octets)["expires"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()
-
-
-def _content_at(folder: Path, name: str) -> bytes:
-    """Nothing where there is no such file."""
-    with suppress(FileNotFoundError), open(f"{folder}/{name}", "rb") as file:  # noqa: PTH123 - each pull asks for many
-        return file.read()
-    return b""
-
-
-def _write_rows(folder: Path, rows: Mapping[str, bytes]) -> None:
-    (folder / _ROOTS).mkdir(parents=True, exist_ok=True)
-    for name, octets in rows.items():
-        (folder / name).write_bytes(octets)
-
-
-def _rows_in(folder: Path) -> dict[str, bytes]:
-    """What python-tuf keeps there: metadata that it has verified, by name."""
-    rows = {}
-    for within, ending in (("", ".json"), (f"{_ROOTS}/", ".root.json")):
-        with os.scandir(folder / within) as found:
-            for entry in found:
-                if entry.name.endswith(ending) and not entry.is_symlink():
-                    rows[within + entry.name] = _content_at(folder, within + entry.name)
-    return rows
-
-
-def _changed_rows(folder: Path, before: Mapping[str, bytes]) -> dict[str, bytes]:
-    return {name: octets for name, octets in _rows_in(folder).items() if before.get(name) != octets}
 
 
 def _text(octets: bytes) -> str:
