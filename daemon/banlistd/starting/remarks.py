@@ -15,6 +15,7 @@ from banlistd.core.config.catalogue.in_use import remarks_on_lists
 from banlistd.core.config.combining.sources import remarks_on_unused
 from banlistd.core.config.model import Config
 from banlistd.core.config.reading.fleet_parts import remarks_on_cosigned
+from banlistd.core.feeds.health.newest import OfNewest
 from banlistd.daemon import Service
 from banlistd.model import Remark
 from banlistd.paths import Paths
@@ -33,6 +34,9 @@ def list_remarks(config: Config) -> Sequence[Remark]:
     """On the lists that a configuration polls, as the catalogue has them, and on those that it cannot use or publish."""
     on_use = [*remarks_on_unused(config), *remarks_on_cosigned(config)]
     return [*remarks_on_lists(config, config_file.load_catalogue()), *on_use]
+
+
+_KEPT = OfNewest(list_remarks)
 
 
 def confinement_remarks() -> Sequence[Remark]:
@@ -69,11 +73,16 @@ async def remarks_of_now(
     fleet: FleetInForce,
 ) -> Sequence[Remark]:
     """All of the running daemon."""
-    on_lists = await asyncio.to_thread(list_remarks, service.config)
-    on_rules = await _remarks_on_rules(firewall, places)
-    on_traffic = [*connections.remarks(), *hits.remarks(), *await uncovered.remarks(), *fleet.remarks()]
+    # Together: each waits for its turn of a processor that imports keep busy.
+    on_lists, on_rules, passing_by = await asyncio.gather(
+        asyncio.to_thread(_KEPT, service.config), _remarks_on_rules(firewall, places), uncovered.remarks()
+    )
+    on_traffic = [*connections.remarks(), *hits.remarks(), *passing_by, *fleet.remarks()]
     return [*trial.remarks(), *on_rules, *on_traffic, *on_lists, *confinement_remarks()]
 
 
 async def _remarks_on_rules(firewall: Firewall, places: Paths) -> Sequence[Remark]:
-    return [*await firewall.remarks(), *await asyncio.to_thread(remarks_on_saved_rulesets, TABLE, places.root)]
+    on_rules, on_saved = await asyncio.gather(
+        firewall.remarks(), asyncio.to_thread(remarks_on_saved_rulesets, TABLE, places.root)
+    )
+    return [*on_rules, *on_saved]

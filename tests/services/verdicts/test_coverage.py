@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from banlistd.backends import BackendName
 from banlistd.control_api import Verdict
 from banlistd.core.config.model import Config
 from banlistd.errors import FirewallError
 from banlistd.model import Action, Remark
+from banlistd.scopes.names import is_by_hand
+from banlistd.services.verdicts import coverage
 from banlistd.services.verdicts.coverage import HostVerdict, without_content
 from support.fakes import FakeFirewall
 from support.sources import ONE, TWO, config_of, source
@@ -124,3 +128,23 @@ def test_the_command_answers_with_the_verdict_alone_or_with_all(tmp_path: Path) 
         assert {key: whole[key] for key in short} == short
 
     run(Environment(tmp_path), config_of(source(ONE)), life)
+
+
+def test_a_second_look_goes_through_the_sources_that_are_to_ban_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def by_hand(source_id: str) -> bool:
+        asked.append(source_id)
+        return is_by_hand(source_id)
+
+    monkeypatch.setattr(coverage, "is_by_hand", by_hand)
+
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(ONE)
+        await judged(world)
+        assert asked
+        asked.clear()
+        assert (await judged(world)).verdict is Verdict.PROTECTED
+        assert asked == []
+
+    run(Environment(tmp_path), config_of(source(ONE), source(TWO, action=Action.COUNT)), life)

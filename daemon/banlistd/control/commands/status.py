@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from banlistd.control.parts import Parts
     from banlistd.control.request import ControlRequest
     from banlistd.core.feeds.health.conditions import Oddity
+    from banlistd.core.ruleset.state import FirewallState
     from banlistd.model import ImportRun, Remark, SourceId
 
 
@@ -86,33 +87,37 @@ def _read(request: "ControlRequest") -> tuple[str, ...]:
 
 
 async def _answer(parts: "Parts", order: tuple[str, ...]) -> StatusAnswer | VerdictAnswer:
+    return await _verdict(parts) if order else await _status(parts)
+
+
+async def _verdict(parts: "Parts") -> VerdictAnswer:
     judgement = await parts.coverage.judge(parts.service.config.backend)
-    verdict: VerdictAnswer = {"verdict": str(judgement.verdict), "reasons": _rows(judgement.reasons)}
-    return verdict if order else await _status(parts, verdict)
+    return {"verdict": str(judgement.verdict), "reasons": _rows(judgement.reasons)}
 
 
 def _rows(remarks: "Sequence[Remark]") -> list[RemarkRow]:
     return [{"message": remark.message, "hint": remark.hint} for remark in remarks]
 
 
-async def _status(parts: "Parts", verdict: VerdictAnswer) -> StatusAnswer:
+async def _status(parts: "Parts") -> StatusAnswer:
     import asyncio
     import os
 
-    from banlistd.core.feeds.health.overview import Oldest
+    from banlistd.core.feeds.health.census import census_of
     from banlistd.core.geo.ages import remarks_on_ages
-    from banlistd.core.ruleset.ranking import count, count_watched
-    from banlistd.model import Action
     from banlistd.services.orders.waiting import remarks_on_waiting
 
-    config, state = parts.service.config, parts.enforcer.state
-    enabled = {source.id for source in config.sources if source.enabled}
+    config, now = parts.service.config, parts.clock.now()
+    census = census_of(config.sources)
+    enabled = census.enabled
     # Together: one after the other, each would wait for a write of the imports that are under way.
-    now = parts.clock.now()
-    oldest = Oldest.of(config.sources, now)
-    overview, newest, remarks = await asyncio.gather(parts.overview(oldest), _newest(parts), parts.remarks())
-    by_country = any(source.geography for source in config.sources if source.enabled)
-    ages = remarks_on_ages(await parts.enricher.database_dates(), now) if by_country else ()
+    overview, newest, remarks, verdict = await asyncio.gather(
+        parts.overview(census.oldest.later(now)), _newest(parts), parts.remarks(), _verdict(parts)
+    )
+    ages = remarks_on_ages(await parts.enricher.database_dates(), now) if census.by_country else ()
+    state = parts.enforcer.state
+    bans, watched = await asyncio.to_thread(_counted, state) if state else (0, 0)
+    concerned = census.some(overview.known)
     done, total = parts.service.refreshing
     return {
         **verdict,
@@ -124,15 +129,15 @@ async def _status(parts: "Parts", verdict: VerdictAnswer) -> StatusAnswer:
         "pid": os.getpid(),
         "sources": len(config.sources),
         "enabled": len(enabled),
-        "kept": sum(source.enabled and source.action is Action.NONE for source in config.sources),
+        "kept": census.kept,
         "failing": sum(bool(poll.failures) for source_id, poll in overview.polls.items() if source_id in enabled),
         "quarantined": len(enabled & overview.refusals.keys()),
-        "stale": len(enabled & overview.stale_since(config.sources, now).keys()),
-        "odd": _counts(overview.oddities(config.sources, now)),
+        "stale": len(enabled & overview.stale_since(concerned, now).keys()),
+        "odd": _counts(overview.oddities(concerned, now)),
         "polling": len(enabled & parts.poll_record.under_way.keys()),
         "ledger_fault": parts.storage.fault,
-        "bans": await asyncio.to_thread(count, state) if state else 0,
-        "watched": await asyncio.to_thread(count_watched, state) if state else 0,
+        "bans": bans,
+        "watched": watched,
         "maps": {map_id.name: len(entries) for map_id, entries in state.map_entries.items()} if state else {},
         "last_change": newest.completed_at if newest else None,
         "remarks": _rows([*remarks, *ages, *parts.value.remarks(), *remarks_on_waiting(parts.banning.waiting())]),
@@ -142,6 +147,13 @@ async def _status(parts: "Parts", verdict: VerdictAnswer) -> StatusAnswer:
         "stopped": [row for row in await published_rows(parts) if row["stopped_since"] is not None],
         "signatures": signature_rows(parts),
     }
+
+
+def _counted(state: "FirewallState") -> tuple[int, int]:
+    """What blocks, and what only logs or counts."""
+    from banlistd.core.ruleset.ranking import count, count_watched
+
+    return count(state), count_watched(state)
 
 
 @cache

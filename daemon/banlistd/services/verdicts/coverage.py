@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from banlistd.backends import BackendName
 from banlistd.control_api import Verdict, verdict_by
+from banlistd.core.feeds.health.newest import OfNewest
 from banlistd.core.printing import counted
+from banlistd.core.ruleset.policy import Policy
 from banlistd.errors import FirewallError
 from banlistd.model import Marker, Remark, SourceId
 from banlistd.scopes.names import is_by_hand
@@ -43,9 +45,22 @@ class Coverage:
         self._gaps = gaps
         self._enforcer = enforcer
         self._uncovered = uncovered
+        self._reading = OfNewest(_read_and_blocking)
 
     async def judge(self, backend: BackendName) -> HostVerdict:
         """Never raises; waits for no change that takes long."""
+        # Together: each waits for its turn of a processor that imports keep busy.
+        (gaps, weak), passing_by = await asyncio.gather(self._of_rules(), self._uncovered())
+        if not backend.kind.capabilities.blocks:
+            gaps.append(_BANS_NOTHING)
+        weak += [] if backend.kind.capabilities.sees_effect else [_UNSEEN]
+        unread = [source_id for source_id in self._reading(self._enforcer.policy) if self._enforcer.content(source_id) is None]
+        weak += [reason] if (reason := without_content(unread)) else []
+        weak += passing_by
+        return HostVerdict(verdict_by(gaps=gaps, weaknesses=weak), [*gaps, *weak])
+
+    async def _of_rules(self) -> tuple[list[Remark], list[Remark]]:
+        """What the firewall lacks, and what is not known of it."""
         is_settled = await self._is_settled()
         state = self._enforcer.state
         gaps = [*await self._gaps()]
@@ -55,18 +70,7 @@ class Coverage:
             except FirewallError as error:
                 lost = Remark(f"the firewall cannot be read: {error.message}", error.hint)
             gaps += [lost] if lost else []
-        if not backend.kind.capabilities.blocks:
-            gaps.append(_BANS_NOTHING)
-        weak = [_UNKNOWN] if is_settled and state is None else []
-        weak += [] if backend.kind.capabilities.sees_effect else [_UNSEEN]
-        unread = [
-            source.source_id
-            for source in self._enforcer.policy.sources
-            if self._enforcer.content(source.source_id) is None and source.action.blocks and not is_by_hand(source.source_id)
-        ]
-        weak += [reason] if (reason := without_content(unread)) else []
-        weak += await self._uncovered()
-        return HostVerdict(verdict_by(gaps=gaps, weaknesses=weak), [*gaps, *weak])
+        return gaps, [_UNKNOWN] if is_settled and state is None else []
 
     async def _is_settled(self) -> bool:
         try:
@@ -75,6 +79,11 @@ class Coverage:
         except TimeoutError:
             return False
         return True
+
+
+def _read_and_blocking(policy: Policy) -> Sequence[SourceId]:
+    """The sources that are to ban, without those of manual bans."""
+    return [one.source_id for one in policy.sources if one.action.blocks and not is_by_hand(one.source_id)]
 
 
 def missing_markers(expected: Sequence[Marker], present: Sequence[Marker]) -> Remark | None:

@@ -1,6 +1,8 @@
 """Traffic that passes no rule: what is found on constructed links, and on those of a real kernel."""
 
+import asyncio
 import subprocess
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from banlistd.adapters.host.coverage.uncovered import (
     remarks_on_guests,
 )
 from banlistd.adapters.host.route_netlink import Link, links
+from banlistd.model import Remark
 from support.network_namespace import NetworkNamespace, in_network_namespace
 
 BRIDGE = Link(1, "br0", "bridge", address=b"bridge")
@@ -105,3 +108,29 @@ def test_the_settings_of_bridges_are_looked_up(tmp_path: Path) -> None:
     for text, answer in (("1\n", True), ("0\n", False)):
         setting.write_text(text)
         assert uncovered.bridges_call_rules() is answer
+
+
+def test_those_who_ask_before_a_look_begins_share_it_and_no_one_gets_an_older_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    began, may_end, looks = threading.Semaphore(0), threading.Semaphore(0), list[int]()
+
+    def look(_: UncoveredTraffic) -> Sequence[Remark]:
+        number = len(looks)
+        looks.append(number)
+        began.release()
+        may_end.acquire()
+        return [Remark(str(number), "")]
+
+    monkeypatch.setattr(UncoveredTraffic, "_remarks", look)
+
+    async def ask() -> list[Sequence[Remark]]:
+        traffic = UncoveredTraffic()
+        both = [asyncio.ensure_future(traffic.remarks()) for _ in range(2)]
+        await asyncio.to_thread(began.acquire)
+        late = [asyncio.ensure_future(traffic.remarks()) for _ in range(2)]
+        await asyncio.sleep(0)
+        for _ in range(2):
+            may_end.release()
+        return await asyncio.gather(*both, *late)
+
+    found = asyncio.run(ask())
+    assert [remark.message for remarks in found for remark in remarks] == ["0", "0", "1", "1"]

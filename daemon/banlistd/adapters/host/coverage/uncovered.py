@@ -55,11 +55,18 @@ class UncoveredTraffic:
         self._root = root
         self._wire: NetlinkSocket | None = None
         self._lock = asyncio.Lock()
+        self._next_look: asyncio.Task[Sequence[Remark]] | None = None
         self._forwarding: tuple[int, Sequence[tuple[str, str]]] | None = None
 
     async def remarks(self) -> Sequence[Remark]:
-        """What is found, in order; what cannot be found out is left out."""
+        """What is found, in order; what cannot be found out is left out. Those who ask before a look begins share it."""
+        if self._next_look is None:
+            self._next_look = asyncio.ensure_future(self._look())
+        return await asyncio.shield(self._next_look)
+
+    async def _look(self) -> Sequence[Remark]:
         async with self._lock:
+            self._next_look = None  # who asks from now on may want to know what changes from now on
             return await asyncio.to_thread(self._remarks)
 
     def close(self) -> None:

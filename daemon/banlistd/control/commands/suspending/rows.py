@@ -62,6 +62,8 @@ def read_suspend(request: "ControlRequest") -> SuspendOrder:
 
 
 async def suspension_rows(parts: "Parts", suspensions: Sequence["Suspension"]) -> list[SuspensionRow]:
+    if not suspensions:
+        return []
     import asyncio
 
     return await asyncio.to_thread(lambda: [_row(parts, one) for one in suspensions])

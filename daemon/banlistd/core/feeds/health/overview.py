@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from banlistd.core.config.model import Source
@@ -26,6 +26,10 @@ class Oldest:
         frozen_after = min((frozen_at(0.0, source) for source in several), default=math.inf)
         return cls(now - stale_after, now - frozen_after)
 
+    def later(self, seconds: float) -> Self:
+        """The same, so much later."""
+        return replace(self, good_at=self.good_at + seconds, changed_at=self.changed_at + seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
@@ -41,9 +45,14 @@ class Overview:
     empty: frozenset[SourceId]
     moved_to: Mapping[SourceId, str]
 
+    @property
+    def known(self) -> frozenset[SourceId]:
+        """The sources of which anything is known."""
+        return frozenset().union(self.polls, self.healths, self.refusals, self.empty, self.moved_to)
+
     def oddities(self, sources: Iterable[Source], now: float) -> Mapping[SourceId, tuple[Oddity, ...]]:
         """What is odd about each source: dead, frozen, moved, empty; nothing about one that is not enabled."""
-        known = frozenset().union(self.polls, self.healths, self.refusals, self.empty, self.moved_to)
+        known = self.known
         found: dict[SourceId, tuple[Oddity, ...]] = {}
         for source in sources:
             if source.id not in known:
