@@ -78,6 +78,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("poll_record", "imports"),
         ("poll_scheduler", "imports"),
         ("poll_scheduler", "coalescer"),
+        ("poll_scheduler", "file_stamps"),
         ("imports", "coalescer"),
         ("geo_enricher", "geo_lookup"),
         ("evidence", "loops"),

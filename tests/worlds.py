@@ -64,6 +64,7 @@ from banlistd.services.enforcer import Enforcer
 from banlistd.services.evidence.evidence import Evidence
 from banlistd.services.evidence.hits import HitRecorder
 from banlistd.services.evidence.totals import CounterTotals
+from banlistd.services.file_stamps import FileStamps
 from banlistd.services.geo_enricher import Enricher, GeoResolvers
 from banlistd.services.history.exemptions import ExemptionRecord
 from banlistd.services.history.list_history import ListHistory
@@ -317,7 +318,9 @@ async def assemble(
 
     calls = OwnThreads("file stamp", 8)
     times = WaitingTimes(watch_every=0.005, look_every=timing.look_every, catch_up=timing.catch_up)
-    scheduler = PollScheduler(ledger, publishers, stamp_of, clock, calls, PartsUnderWay(enforcer.content, ledger), times)
+    scheduler = PollScheduler(
+        ledger, publishers, FileStamps(stamp_of), clock, calls, PartsUnderWay(enforcer.content, ledger), times
+    )
     endings = Endings(stores, enforcer, importer.take, announcer, clock)
     hits = HitRecorder(environment.packets, wrap(HitTable(database)), ledger, enforcer, config.hits, announcer, clock)
     evidence = Evidence(hits, CounterTotals(enforcer, wrap(TotalTable(database)), environment.boot))

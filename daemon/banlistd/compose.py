@@ -69,6 +69,7 @@ from banlistd.services.enforcer import Enforcer
 from banlistd.services.evidence.evidence import Evidence
 from banlistd.services.evidence.hits import HitRecorder
 from banlistd.services.evidence.totals import CounterTotals
+from banlistd.services.file_stamps import FileStamps
 from banlistd.services.geo_enricher import Enricher
 from banlistd.services.history.exemptions import ExemptionRecord
 from banlistd.services.history.list_history import ListHistory
@@ -154,7 +155,7 @@ async def open_application(
             config.parser.memory, expects_lists=bool(unread(config, await ledger.newest_runs())), begun=begun
         )
         stack.push_async_callback(parser.close)
-        clock, orders = SystemClock(), RememberedOrders(SeenOrderTable(database))
+        clock, orders, stamps = SystemClock(), RememberedOrders(SeenOrderTable(database)), FileStamps(stamp_of)
         announcer = EventStream(
             find_announcer(config.log.format) if dry_run is None or debug else WarningsAnnouncer(sys.stderr), clock
         )
@@ -209,25 +210,30 @@ async def open_application(
             clock,
             marks=partial(marks_by_hand, ledger, firewall) if config.backend.kind.capabilities.scopes else None,
         )
-        reports, exempt = ReportTables(database, places.database), partial(exempt_at, enforcer, host)
-        enricher = Enricher(
-            config.geo, lambda geo: geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
+        reports, exempt, enricher = (
+            ReportTables(database, places.database),
+            partial(exempt_at, enforcer, host),
+            Enricher(config.geo, lambda geo: geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock),
         )
-        local = GeoBlocks(lambda: enricher.databases, stamp_of, LocalFiles(parser, places.secret_folders, stdin=stdin))
-        publishers, findings = Publishers(RequestTable(database), clock), FindingTable(database)
+        local, publishers, findings = (
+            LocalFiles(parser, places.secret_folders, stdin=stdin, note=stamps.note),
+            Publishers(RequestTable(database), clock),
+            FindingTable(database),
+        )
         polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
         stores, listeners, under_way = (
             Stores(records, ledger, quarantine, EndTable(database)),
             Listeners(names.note_connection, polls.note_arrival),
             PartsUnderWay(enforcer.content, ledger),
         )
-        downloads = Downloads(version("banlistd"), local, parser, PublisherProofs(), places.credentials, listeners=listeners)
+        lists = GeoBlocks(lambda: enricher.databases, stamp_of, local)
+        downloads = Downloads(version("banlistd"), lists, parser, PublisherProofs(), places.credentials, listeners=listeners)
         streams = CrowdsecStreams(HostNames(timed_lookups.answer, TaxiiCollections(downloads, clock)), clock.monotonic)
         fleet = FleetInForce(config.fleet, database, places, enforcer.content, announcer, clock, streams)
         combinations = Combinations(enforcer.content, DepartureTable(database), clock, fleet.sighted(reports, exempt))
         importer = Importer(combinations, stores, enforcer, polls, publishers, announcer, clock)
         scheduler, endings, suspended, evidence = (
-            PollScheduler(ledger, publishers, stamp_of, clock, OwnThreads("file stamp", 8), under_way),
+            PollScheduler(ledger, publishers, stamps, clock, OwnThreads("file stamp", 8), under_way),
             Endings(stores, enforcer, importer.take, announcer, clock),
             SuspendedSources(SuspensionTable(database), history, ledger, enforcer.content, importer.take, announcer, clock),
             Evidence(

@@ -10,7 +10,8 @@ from banlistd.adapters.storage.database import open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.adapters.system.clock import SystemClock
-from banlistd.model import Poll, SourceId
+from banlistd.model import Outcome, OutcomeKind, Poll, SourceId
+from banlistd.services.file_stamps import FileStamps
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 from banlistd.services.poll_scheduler import PollScheduler, WaitingTimes
@@ -33,7 +34,7 @@ def run(disk: Path, stamp: Callable[[Path], str], life: SchedulerLife) -> None:
             timetable = PollScheduler(
                 ledger,
                 Publishers(RequestTable(database), clock),
-                stamp,
+                FileStamps(stamp),
                 clock,
                 OwnThreads("file stamp", 8),
                 PartsUnderWay(lambda _: None, ledger),
@@ -109,9 +110,11 @@ def test_polls_of_files_on_a_dead_disk_go_on_without_a_stamp_and_take_no_thread_
         return "there again"
 
     async def life(timetable: PollScheduler, waits: list[asyncio.Task[bool]]) -> None:
-        dead = [source(SourceId(f"source-{number}"), path=tmp_path / str(number)) for number in range(COUNT)]
-        for _ in range(2):
-            await asyncio.gather(*(timetable.begin(one, [tmp_path / one.id]) for one in dead))
+        dead = [source(SourceId(f"dead-{number}"), path=tmp_path / f"dead-{number}") for number in range(COUNT)]
+        for one in dead:
+            timetable.end(one, Outcome(one.id, OutcomeKind.FAILED, error="it was not read within 30 s"))
+        polls = [asyncio.ensure_future(timetable.is_due(one, [tmp_path / one.id], COUNT)) for one in dead]
+        assert all(await asyncio.gather(*polls))
         assert await asyncio.to_thread(lambda: "repaired") == "repaired"
         back.set()
         assert await waits[7]
@@ -120,6 +123,76 @@ def test_polls_of_files_on_a_dead_disk_go_on_without_a_stamp_and_take_no_thread_
         run(tmp_path, stamp, life)
     finally:
         back.set()
+
+
+class Looks:
+    """What the file of a source looks like, and how often it was looked at."""
+
+    def __init__(self, stamp: str) -> None:
+        self.stamp = stamp
+        self.enough = threading.Event()
+        self._left = 5
+
+    def __call__(self, _: Path) -> str:
+        self._left -= 1
+        if not self._left:
+            self.enough.set()
+        return self.stamp
+
+
+def is_polled_again(disk: Path, looks: Looks, poll: Callable[[FileStamps, SourceId, Path], OutcomeKind]) -> bool:
+    """Whether a source that is due in a day is due at once after a poll, because of its file."""
+    stamps = FileStamps(looks)
+
+    async def run() -> bool:
+        async with open_database(disk / "db") as database:
+            ledger, clock = ImportRuns(database), SystemClock()
+            scheduler = PollScheduler(
+                ledger,
+                Publishers(RequestTable(database), clock),
+                stamps,
+                clock,
+                OwnThreads("file stamp", 8),
+                PartsUnderWay(lambda _: None, ledger),
+                WaitingTimes(watch_every=0.001),
+            )
+            path = disk / "list"
+            one = source(SourceId("one"), path=path)
+            await ledger.save_poll(Poll(one.id, due_at=clock.now() + 86400, polled_at=clock.now()))
+            await scheduler.begin(one, [path])
+            scheduler.end(one, Outcome(one.id, poll(stamps, one.id, path)))
+            due = asyncio.ensure_future(scheduler.is_due(one, [path], 1))
+            looked = asyncio.ensure_future(asyncio.to_thread(looks.enough.wait, PATIENCE))
+            await asyncio.wait([due, looked], return_when=asyncio.FIRST_COMPLETED)
+            looks.enough.set()
+            return due.done() or (due.cancel() and False)
+
+    return asyncio.run(run())
+
+
+def test_a_file_that_changes_after_it_was_read_is_due_and_one_that_does_not_is_not(tmp_path: Path) -> None:
+    def read(stamps: FileStamps, source_id: SourceId, path: Path) -> OutcomeKind:
+        stamps.note(source_id, path)
+        looks.stamp = now
+        return OutcomeKind.COMPLETED
+
+    for now in ("read", "changed"):
+        looks = Looks("read")
+        assert is_polled_again(tmp_path, looks, read) is (now == "changed")
+
+
+def test_a_failed_poll_that_did_not_come_to_its_file_is_not_repeated_in_a_loop(tmp_path: Path) -> None:
+    def fail(_stamps: FileStamps, _source_id: SourceId, _path: Path) -> OutcomeKind:
+        return OutcomeKind.FAILED
+
+    assert not is_polled_again(tmp_path, Looks("changed"), fail)
+
+
+def test_a_file_that_changed_before_a_poll_that_took_approved_content_is_due(tmp_path: Path) -> None:
+    def approve(_stamps: FileStamps, _source_id: SourceId, _path: Path) -> OutcomeKind:
+        return OutcomeKind.COMPLETED
+
+    assert is_polled_again(tmp_path, Looks("changed"), approve)
 
 
 def test_a_combination_does_not_wait_for_ever_for_the_first_poll_of_a_part(tmp_path: Path) -> None:
@@ -131,7 +204,7 @@ def test_a_combination_does_not_wait_for_ever_for_the_first_poll_of_a_part(tmp_p
             scheduler = PollScheduler(
                 ledger,
                 Publishers(RequestTable(database), clock),
-                str,
+                FileStamps(str),
                 clock,
                 OwnThreads("file stamp", 8),
                 PartsUnderWay(lambda _: None, ledger),

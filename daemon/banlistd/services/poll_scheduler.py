@@ -10,9 +10,10 @@ from pathlib import Path
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.evaluate import fetch_key_of
 from banlistd.core.feeds.schedule import catch_up_delay, wait_for
-from banlistd.model import Outcome, Poll, SourceId
+from banlistd.model import Outcome, OutcomeKind, Poll, SourceId
 from banlistd.ports import BlockingCalls, Clock, Ledger
 from banlistd.services.coalescer import Coalescer, Take
+from banlistd.services.file_stamps import FileStamps
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
 
@@ -21,6 +22,8 @@ WATCH_EVERY = 2.0
 
 # Seconds that a poll waits for the stamps of its files before it goes on without.
 ANSWER_WITHIN = 5.0
+
+_WITH_CONTENT = (OutcomeKind.COMPLETED, OutcomeKind.LOST_RACE, OutcomeKind.SKIPPED)
 
 # How often the clock is looked at: asyncio's timers stop while the machine sleeps, `Clock.monotonic` does not.
 LOOK_EVERY = 60.0
@@ -42,13 +45,13 @@ class WaitingTimes:
 
 
 class PollScheduler:
-    """`stamp`: a text that changes when a local file does; `calls`: where it is asked for. `parts`: of combinations."""
+    """`stamps`: of local files; `calls`: where they are looked at. `parts`: of combinations."""
 
     def __init__(
         self,
         ledger: Ledger,
         publishers: Publishers,
-        stamp: Callable[[Path], str],
+        stamps: FileStamps,
         clock: Clock,
         calls: BlockingCalls,
         parts: PartsUnderWay,
@@ -57,7 +60,8 @@ class PollScheduler:
         self._ledger = ledger
         self._publishers = publishers
         self._calls = calls
-        self._watch = _Watch(stamp, calls, times.watch_every)
+        self._files = stamps
+        self._watch = _Watch(stamps, calls, times.watch_every)
         self._clock = clock
         self._parts = parts
         self._times = times
@@ -65,6 +69,8 @@ class PollScheduler:
         self._reading = asyncio.Lock()
         self._wakes: dict[SourceId, asyncio.Event] = {}
         self._stamps: dict[SourceId, str] = {}
+        # Sources whose file was not looked at in their last poll, which brought nothing.
+        self._unread: set[SourceId] = set()
         # Of each source the recipe of the last poll, and the moment before which it is not polled again.
         self._rests: dict[SourceId, tuple[str, float]] = {}
         # Sources that were waited for, and of those whose poll was missed the moment to which it is put off.
@@ -82,6 +88,8 @@ class PollScheduler:
         self._put_off.pop(source.id, None)
         if source.combination:
             self._stamps[source.id] = self._parts.stamp(source)
+        elif [*files] == [source.path]:
+            self._files.take(source.id)  # the one that reads it notes the stamp, first of all
         elif files:
             self._stamps[source.id] = await self._stamp_now(source.id, files)
 
@@ -89,10 +97,18 @@ class PollScheduler:
         """Empty where the files do not answer: they count as changed once they do."""
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(self._times.answer_within):
-                return await self._calls.run(source_id, partial(self._watch.stamp_of, files))
+                return await self._calls.run(source_id, partial(self._files.of, files))
         return ""
 
     def end(self, source: Source, outcome: Outcome) -> None:
+        """A poll has ended. What was taken without a look at the file, as approved content is, leaves the stamp as it is:
+        a file that has changed since is polled then.
+        """
+        stamp = self._files.take(source.id)
+        if stamp is not None:
+            self._stamps[source.id] = stamp
+        elif source.path and outcome.kind not in _WITH_CONTENT:
+            self._unread.add(source.id)
         self._rests[source.id] = fetch_key_of(source), self._clock.monotonic() + outcome.delay
 
     def expect(self, source_ids: Iterable[SourceId]) -> None:
@@ -133,6 +149,9 @@ class PollScheduler:
             self._put_poll_off(source, sources)  # missed while no daemon ran; a first import waits for nothing
         self._seen.add(source.id)
         deadline = max(deadline, self._put_off.get(source.id, 0.0))
+        if source.id in self._unread:
+            self._unread.discard(source.id)
+            self._stamps[source.id] = await self._stamp_now(source.id, files)
         stamp = self._stamps.get(source.id, poll.validators.etag)
         if source.combination:
             if await self._parts.are_first_polled(source) and await self._is_woken(wake):
@@ -199,16 +218,12 @@ class _Watch:
     A timer for each of 60 files took more than all else that an idle daemon does (measured: 0.1 % of a core, not 0.02 %).
     """
 
-    def __init__(self, stamp: Callable[[Path], str], calls: BlockingCalls, every: float) -> None:
-        self._stamp = stamp
+    def __init__(self, stamps: FileStamps, calls: BlockingCalls, every: float) -> None:
+        self._stamps = stamps
         self._calls = calls
         self._every = every
         self._watched: set[_Watched] = set()
         self._looking: asyncio.Task[None] | None = None
-
-    def stamp_of(self, files: Sequence[Path]) -> str:
-        """Changes when one of the files does; as the Fetcher of such sources has it for the etag."""
-        return "\n".join(map(self._stamp, files))
 
     @contextmanager
     def over(self, files: Sequence[Path], stamp: str, wake: asyncio.Event) -> Iterator[_Watched]:
@@ -238,4 +253,4 @@ class _Watch:
                     each.wake.set()
 
     def _stamps_of(self, watched: Sequence[_Watched]) -> list[str]:
-        return [self.stamp_of(each.files) for each in watched]
+        return [self._stamps.of(each.files) for each in watched]

@@ -23,7 +23,7 @@ from banlistd.core.download.same_publisher import SHORT, may_share
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
-from banlistd.model import NotModified, Validators
+from banlistd.model import NotModified, SourceId, Validators
 from banlistd.ports import ListParser, OnBody
 
 # The kernel stamps files with a clock that ticks every 1 to 10 ms: a second write within a tick may leave no trace.
@@ -73,12 +73,17 @@ class _Opened:
     publisher: str = ""
 
 
+def _unnoted(_source_id: SourceId, _path: Path) -> None:
+    """Where nothing watches files."""
+
+
 class LocalFiles:
     """A Fetcher for sources with a `path`, whose bytes go to `parser`. `now`: seconds since the epoch.
 
     `closed`: folders with credentials, which no path may enter. `trusted`: the accounts whose symbolic links are followed to
     any file; a link of another account is followed only to a file of that account. `stdin`: what a path `-` means, a descriptor
-    that is read once, to its end, as are named pipes then; None: nothing, and no pipe is read.
+    that is read once, to its end, as are named pipes then; None: nothing, and no pipe is read. `note`: called with a source and
+    its file, in the thread that is about to open it.
     """
 
     def __init__(
@@ -88,6 +93,7 @@ class LocalFiles:
         *,
         trusted: frozenset[int] | None = None,
         stdin: int | None = None,
+        note: Callable[[SourceId, Path], None] = _unnoted,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -96,6 +102,7 @@ class LocalFiles:
         self._closed = closed
         self._trusted = frozenset({0, os.geteuid()}) if trusted is None else trusted
         self._stdin = stdin
+        self._note = note
         self._sleep = sleep
         self._now = now
 
@@ -215,6 +222,7 @@ class LocalFiles:
 
     def _open(self, path: Path, source: Source, validators: Validators) -> _Opened | None:
         """None: the inode says that nothing changed. The caller closes the descriptor."""
+        self._note(source.id, path)
         descriptor = open_list(path, self._closed, self._trusted)
         opened = None
         try:

@@ -29,7 +29,7 @@ class Scheduler(Protocol):
         """Wait until each of them has content, or was polled once, but not for long."""
 
     async def begin(self, source: Source, files: Sequence[Path]) -> None:
-        """A poll begins."""
+        """A poll begins: what is written from now on to the files that the source is made of is not to be missed."""
 
     def end(self, source: Source, outcome: Outcome) -> None:
         """A poll has ended."""
