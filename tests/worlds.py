@@ -26,7 +26,6 @@ from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.storage.database import Database, open_database
-from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.evidence.hits import HitTable
 from banlistd.adapters.storage.evidence.totals import TotalTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
@@ -39,12 +38,13 @@ from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.orders.orders_seen import SeenOrderTable
 from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
-from banlistd.adapters.storage.polling.source_records import SourceRecordReader
+from banlistd.adapters.storage.polling.source_records import SourceRecordTables
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.adapters.storage.reports.stores import ReportTables
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
 from banlistd.adapters.storage.value.shadows import ShadowTable
+from banlistd.adapters.storage.versions.departures import DepartureTable
 from banlistd.adapters.storage.versions.suspension_table import SuspensionTable
 from banlistd.adapters.storage.versions.version_table import VersionTable
 from banlistd.control.parts import ExportInProgress, Parts
@@ -305,9 +305,9 @@ async def assemble(
     resolvers = GeoResolvers(tuple(MmdbFile(path) for path in environment.geo_databases), tuple(environment.resolvers))
     enricher = Enricher(config.geo, lambda _: resolvers, geo_cache, ledger, announcer, clock)
     publishers, findings = Publishers(wrap(RequestTable(database)), clock), wrap(FindingTable(database))
-    polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, lambda: 0.5)
+    records = wrap(SourceRecordTables(database))
+    polls = PollRecord(records, ledger, quarantine, publishers, findings, announcer, clock, lambda: 0.5)
     fetcher = Combinations(enforcer.content, wrap(DepartureTable(database)), clock, wrap(environment.fetcher))
-    records = wrap(SourceRecordReader(database))
     stores = Stores(records, ledger, quarantine, wrap(EndTable(database)))
     importer = Importer(fetcher, stores, enforcer, polls, publishers, announcer, clock)
 

@@ -26,7 +26,6 @@ from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.adapters.storage.backends_in_use import BackendsInUse
 from banlistd.adapters.storage.database import open_copy
-from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.evidence.hits import HitTable
 from banlistd.adapters.storage.evidence.totals import TotalTable
 from banlistd.adapters.storage.geo_cache import GeoCacheTable
@@ -40,13 +39,14 @@ from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.orders.orders_seen import SeenOrderTable
 from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.request_log import RequestTable
-from banlistd.adapters.storage.polling.source_records import SourceRecordReader
+from banlistd.adapters.storage.polling.source_records import SourceRecordTables
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.adapters.storage.reports.stores import ReportTables
 from banlistd.adapters.storage.start.boot_snapshot import BootSnapshotTable
 from banlistd.adapters.storage.start.kept_configs import KeptConfigTable
 from banlistd.adapters.storage.state_files import is_there
 from banlistd.adapters.storage.value.shadows import ShadowTable
+from banlistd.adapters.storage.versions.departures import DepartureTable
 from banlistd.adapters.storage.versions.suspension_table import SuspensionTable
 from banlistd.adapters.storage.versions.version_table import VersionTable
 from banlistd.adapters.system import allocator, config_file
@@ -150,7 +150,7 @@ async def open_application(
     async with AsyncExitStack() as stack:
         database, loaded, remark = await open_state(stack, places, loaded, dry_run=dry_run is not None)
         config, kept = loaded.config, KeptConfigTable(database)
-        records, ledger, quarantine = SourceRecordReader(database), ImportRuns(database), QuarantineTable(database)
+        records, ledger, quarantine = SourceRecordTables(database), ImportRuns(database), QuarantineTable(database)
         parser = ParserProcesses(
             config.parser.memory, expects_lists=bool(unread(config, await ledger.newest_runs())), begun=begun
         )
@@ -220,7 +220,7 @@ async def open_application(
             Publishers(RequestTable(database), clock),
             FindingTable(database),
         )
-        polls = PollRecord(ledger, quarantine, publishers, findings, announcer, clock, random.random)
+        polls = PollRecord(records, ledger, quarantine, publishers, findings, announcer, clock, random.random)
         stores, listeners, under_way = (
             Stores(records, ledger, quarantine, EndTable(database)),
             Listeners(names.note_connection, polls.note_arrival),

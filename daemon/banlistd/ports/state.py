@@ -128,6 +128,9 @@ class SourceRecords(Protocol):
     async def record(self, source_id: SourceId) -> SourceRecord:
         """All of it at one moment, in one question."""
 
+    async def begin(self, poll: Poll, now: float) -> PastContents:
+        """A body is about to be read: save its poll, as `Ledger.save_poll` does, and return `Quarantine.past`, in one turn."""
+
     async def overview(self, oldest: Oldest | None = None) -> Overview:
         """What `status` needs to know of all sources, at one moment, in one question.
 

@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import logging
 from contextlib import suppress
-from functools import partial
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.model import Source
@@ -35,6 +34,7 @@ from banlistd.model import (
     Validators,
 )
 from banlistd.ports import Announcer, Clock, Fetcher
+from banlistd.services.imports.attempts import Attempt
 from banlistd.services.imports.entry_ends import keep_ends, listed_before, with_ends
 from banlistd.services.imports.judging import guard_context
 from banlistd.services.imports.needs import ListEnforcer, PollMemory, Stores, Unsaved
@@ -158,7 +158,8 @@ class Importer:
         at_hand = known is not None and self._enforcer.holds(source.id, known)
         trusted = poll.validators if applied and at_hand and poll.validators.fetch_key == fetch_key else Validators()
         await self._publishers.admit(source, poll, anyway=anyway)
-        fetched = await self._fetcher.fetch(source, trusted, partial(self._polls.begin_attempt, source, poll))
+        attempt = Attempt(self._polls, source, poll)
+        fetched = await self._fetcher.fetch(source, trusted, attempt.begin)
         if not isinstance(fetched, Download):
             if known is None:
                 raise FetchError("the server says that nothing changed, but we asked for everything")
@@ -172,9 +173,9 @@ class Importer:
         if good and not good.addresses and source.guards.on_stale is OnStale.LIFT:
             good = None  # a list that was lifted comes back as if it were the first one
         has_moved = poll.validators.fetch_key not in ("", fetch_key)
-        judged_with = await guard_context(
-            self._quarantine, self._enforcer.effective_policy, source, good, self._clock.now(), has_moved=has_moved
-        )
+        now = self._clock.now()
+        past = attempt.past or await self._quarantine.past(source.id, now)
+        judged_with = guard_context(past, self._enforcer.effective_policy, source, good, now, has_moved=has_moved)
         entries = len(fetched.parsed.addresses) + (len(before.addresses) if before else 0)
         reading = await in_thread_if_long(entries, evaluate, source, fetched.parsed, good, judged_with)
         extent = await asyncio.to_thread(share_in_words, reading.addresses) if source.geography else ""

@@ -9,12 +9,12 @@ from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import OnStale
 from banlistd.core.feeds.found_list import Findings, address_in_words
 from banlistd.core.feeds.health.conditions import is_dead
-from banlistd.core.feeds.quarantine import Confirmed, frozen_at, stale_at
+from banlistd.core.feeds.quarantine import Confirmed, PastContents, frozen_at, stale_at
 from banlistd.core.feeds.schedule import NOT_ENDED, delay_after, failing_since, interval_by
 from banlistd.errors import LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import Outcome, OutcomeKind, Poll, SourceId
-from banlistd.ports import Announcer, Clock, FindingLog, Ledger, Quarantine
+from banlistd.ports import Announcer, Clock, FindingLog, Ledger, Quarantine, SourceRecords
 from banlistd.services.imports.needs import Unsaved
 from banlistd.services.imports.publishers import Publishers
 
@@ -24,6 +24,7 @@ class PollRecord:
 
     def __init__(
         self,
+        records: SourceRecords,
         ledger: Ledger,
         quarantine: Quarantine,
         publishers: Publishers,
@@ -32,6 +33,7 @@ class PollRecord:
         clock: Clock,
         chance: Callable[[], float],
     ) -> None:
+        self._records = records
         self._ledger = ledger
         self._quarantine = quarantine
         self._publishers = publishers
@@ -58,8 +60,9 @@ class PollRecord:
         finally:
             self._under_way.pop(source_id, None)
 
-    async def begin_attempt(self, source: Source, before: Poll) -> None:
+    async def begin_attempt(self, source: Source, before: Poll) -> PastContents | None:
         """Save the poll as failed before its body is parsed; `remember` corrects it. `before`: what the ledger has of polls.
+        Returns what is remembered of the good lists.
 
         If parsing ends the daemon itself, the next one backs off from this source and does not repeat it in a loop.
         """
@@ -69,7 +72,8 @@ class PollRecord:
         delay = self._delay(source, failures, now - since, None)
         poll = Poll(source.id, due_at=now + delay, polled_at=now, failures=failures, error=NOT_ENDED, failing_since=since)
         with suppress(LedgerError):
-            await self._ledger.save_poll(poll)
+            return await self._records.begin(poll, now)
+        return None
 
     def note_arrival(self, source: Source, moved_to: str) -> None:
         """A list has arrived from a server; `moved_to`: the URL that it has moved to for good, or empty."""

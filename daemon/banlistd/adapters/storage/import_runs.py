@@ -1,18 +1,20 @@
-"""The ledger on SQLite: `import_runs`, snapshots, marks and polls. The only file with queries on them.
+"""The ledger on SQLite: `import_runs`, snapshots and marks. The only file with queries on them.
 
 Each call is one transaction.
 """
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
-from banlistd.adapters.storage.departures import note_departures
 from banlistd.adapters.storage.list_ends import note_ends
 from banlistd.adapters.storage.marks import give_marks, known_marks
+from banlistd.adapters.storage.poll_rows import POLL_OF, POLLS, POLLS_OF, keep_validators, poll_of, polls_of, save
+from banlistd.adapters.storage.versions.departures import note_departures
 from banlistd.adapters.storage.versions.version_table import complete_version, note_version
 from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.schedule import NOT_ENDED
@@ -77,15 +79,6 @@ _FAIL_RUN = "UPDATE import_runs SET state = 'failed', error = :error, completed_
 # A complete run was read: a kill before the end of its poll is no failure of the list.
 _END_ATTEMPT = "UPDATE polls SET failures = 0, error = '', failing_since = NULL WHERE source_id = ? AND error = ?"
 
-_TAKE_VALIDATORS = """etag = excluded.etag, last_modified = excluded.last_modified, body_hash = excluded.body_hash,
-        recipe = excluded.recipe, content_hash = excluded.content_hash"""
-
-_KEEP_VALIDATORS = f"""
-    INSERT INTO polls (source_id, etag, last_modified, body_hash, recipe, content_hash)
-    VALUES (:source_id, :etag, :last_modified, :body_hash, :recipe, :content_hash)
-    ON CONFLICT (source_id) DO UPDATE SET {_TAKE_VALIDATORS}
-"""  # noqa: S608 - made of the literal above
-
 _FORGET_OLD_SNAPSHOTS = """
     DELETE FROM snapshots WHERE source_id = :source_id AND content_hash NOT IN (
         SELECT content_hash FROM import_runs WHERE source_id = :source_id AND content_hash IS NOT NULL
@@ -116,21 +109,6 @@ _RECORD_FAILURE = f"""
     RETURNING {_COLUMNS}
 """  # noqa: S608 - as above
 
-_TAKE_POLL = """due_at = excluded.due_at, polled_at = excluded.polled_at, failures = excluded.failures, error = excluded.error,
-        failing_since = excluded.failing_since"""
-
-_SAVE_POLL = f"""
-    INSERT INTO polls (source_id, due_at, polled_at, failures, error, failing_since)
-    VALUES (:source_id, :due_at, :polled_at, :failures, :error, :failing_since)
-    ON CONFLICT (source_id) DO UPDATE SET {_TAKE_POLL}
-"""  # noqa: S608 - as above
-
-_SAVE_POLL_WITH_VALIDATORS = f"""
-    INSERT INTO polls VALUES (:source_id, :etag, :last_modified, :body_hash, :recipe, :content_hash,
-        :due_at, :polled_at, :failures, :error, :failing_since)
-    ON CONFLICT (source_id) DO UPDATE SET {_TAKE_POLL}, {_TAKE_VALIDATORS}
-"""  # noqa: S608 - as above
-
 # The inner question is answered from the index, once for each source.
 _FROM_THE_NEWEST_OF_EACH = """FROM import_runs WHERE id IN (SELECT (SELECT id FROM import_runs AS run
         WHERE run.source_id = sources.source_id AND {} ORDER BY generation DESC LIMIT 1) FROM {})
@@ -141,11 +119,6 @@ NEWEST_RUNS_OF = _FROM_THE_NEWEST_OF_EACH.format(_HAS_CONTENT, "(SELECT value AS
 _NEWEST_RUNS = f"SELECT {_COLUMNS} {NEWEST_RUNS_OF_ALL}"
 EMPTY_SOURCES = f"SELECT source_id {NEWEST_RUNS_OF_ALL} AND state = 'completed' AND entries = 0"
 
-_POLL = "source_id, etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error, failing_since"
-
-POLLS = f"SELECT {_POLL} FROM polls"  # noqa: S608 - as above
-POLL_OF = f"{POLLS} WHERE source_id = ?"
-_POLLS_OF = f"{POLLS} WHERE source_id IN (SELECT value FROM json_each(?))"  # noqa: S608 - as above
 _NEWEST_FIRST = "ORDER BY generation DESC LIMIT 1"
 NEWEST_OF = f"SELECT {_COLUMNS} FROM import_runs WHERE source_id = ? AND {_HAS_CONTENT} {_NEWEST_FIRST}"  # noqa: S608 - as above
 _ACCEPTED_OF = f"SELECT {_COLUMNS} FROM import_runs WHERE source_id = ? AND {_IS_ACCEPTED} {_NEWEST_FIRST}"  # noqa: S608 - as above
@@ -194,7 +167,7 @@ class ImportRuns:
             if not list(await connection.execute_fetchall(_MARK_COMPLETED, parameters)):
                 return False
             if validators is not None:
-                await connection.execute(_KEEP_VALIDATORS, _parameters_of(run.source_id, run.content_hash, validators))
+                await keep_validators(connection, run.source_id, run.content_hash, validators)
             await complete_version(connection, run, now)
             row = {"source_id": run.source_id, "id": run.id}
             for forget in (_FORGET_OLD_SNAPSHOTS, _FORGET_OLD_RUNS, _FORGET_OLD_ARRIVALS):
@@ -256,20 +229,10 @@ class ImportRuns:
 
     async def polls(self, source_ids: Collection[SourceId] | None = None) -> Mapping[SourceId, Poll]:
         some = None if source_ids is None else (json.dumps(list(source_ids)),)
-        return polls_of(await (self._database.run(_POLLS_OF, some) if some else self._database.run(POLLS)))
+        return polls_of(await (self._database.run(POLLS_OF, some) if some else self._database.run(POLLS)))
 
     async def save_poll(self, poll: Poll) -> None:
-        named = ("source_id", "due_at", "polled_at", "failures", "error", "failing_since")
-        parameters: Mapping[str, Any] = {name: getattr(poll, name) for name in named}
-        statement = _SAVE_POLL
-        if poll.content_hash is not None:
-            statement = _SAVE_POLL_WITH_VALIDATORS
-            parameters = {**parameters, **_parameters_of(poll.source_id, poll.content_hash, poll.validators)}
-
-        async def work(connection: aiosqlite.Connection) -> None:
-            await connection.execute(statement, parameters)
-
-        await self._database.write(work)
+        await self._database.write(partial(save, poll))
 
 
 async def _record_failure(
@@ -282,37 +245,12 @@ async def _record_failure(
     return _run_of(rows[0])
 
 
-def _parameters_of(source_id: SourceId, content_hash: ContentHash | None, validators: Validators) -> Mapping[str, Any]:
-    return {
-        "source_id": source_id,
-        "content_hash": content_hash,
-        "etag": validators.etag,
-        "last_modified": validators.last_modified,
-        "body_hash": validators.body_hash,
-        "recipe": validators.fetch_key,
-    }
-
-
-def _poll_of(row: Sequence[Any]) -> Poll:
-    return Poll(row[0], Validators(*row[1:5]), *row[5:])
-
-
 def _run_of(row: Sequence[Any]) -> ImportRun:
     return ImportRun(row[0], row[1], row[2], RunState(row[3]), *row[4:])
 
 
 def _by_source(rows: Iterable[Sequence[Any]]) -> Mapping[SourceId, ImportRun]:
     return {run.source_id: run for run in map(_run_of, rows)}
-
-
-def poll_of(source_id: SourceId, rows: Sequence[Sequence[Any]]) -> Poll:
-    """From what POLL_OF gives."""
-    return _poll_of(rows[0]) if rows else Poll(source_id)
-
-
-def polls_of(rows: Iterable[Sequence[Any]]) -> Mapping[SourceId, Poll]:
-    """From what POLLS gives."""
-    return {poll.source_id: poll for poll in map(_poll_of, rows)}
 
 
 def newest_of(rows: Sequence[Sequence[Any]]) -> ImportRun | None:

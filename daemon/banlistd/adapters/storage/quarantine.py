@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import aiosqlite
@@ -150,19 +151,7 @@ class QuarantineTable:
         return _health_of(rows[0]) if rows else None
 
     async def past(self, source_id: SourceId, now: float) -> PastContents:
-        days = {"source_id": source_id, "day": int(now // 86400), "days": _RECENT_DAYS}
-
-        async def work(connection: aiosqlite.Connection) -> PastContents:
-            healths = list(await connection.execute_fetchall(_HEALTH_OF, (source_id,)))
-            (sizes,) = await connection.execute_fetchall(_RECENT, days)
-            samples = await connection.execute_fetchall(_SAMPLES, days)
-            return PastContents(
-                _health_of(healths[0]) if healths else None,
-                AcceptedSizes(*sizes) if sizes[1] is not None else None,
-                tuple(Sample(AddressSet.decode(body), entries, churn) for body, entries, churn in samples),
-            )
-
-        return await self._database.read(work)
+        return await self._database.read(partial(past_of, source_id, now))
 
     async def clock_set_back(self, source_id: SourceId, now: float) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
@@ -181,6 +170,19 @@ class QuarantineTable:
             await connection.execute("UPDATE standings SET frozen_told = 1 WHERE source_id = ?", (source_id,))
 
         await self._database.write(work)
+
+
+async def past_of(source_id: SourceId, now: float, connection: aiosqlite.Connection) -> PastContents:
+    """In a work: what is remembered of the good lists of a source."""
+    days = {"source_id": source_id, "day": int(now // 86400), "days": _RECENT_DAYS}
+    healths = list(await connection.execute_fetchall(_HEALTH_OF, (source_id,)))
+    (sizes,) = await connection.execute_fetchall(_RECENT, days)
+    samples = await connection.execute_fetchall(_SAMPLES, days)
+    return PastContents(
+        _health_of(healths[0]) if healths else None,
+        AcceptedSizes(*sizes) if sizes[1] is not None else None,
+        tuple(Sample(AddressSet.decode(body), entries, churn) for body, entries, churn in samples),
+    )
 
 
 def _row_of(sample: Sample | None) -> dict[str, Any]:

@@ -5,19 +5,17 @@ from banlistd.core.addresses.sets import FAMILIES, Ranges
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.judgement import GuardContext
+from banlistd.core.feeds.quarantine import PastContents
 from banlistd.core.ruleset.policy import Policy
 from banlistd.model import Action
-from banlistd.ports import Quarantine
 
 
-async def guard_context(
-    quarantine: Quarantine, policy: Policy, source: Source, before: Content | None, now: float, *, has_moved: bool
+def guard_context(
+    past: PastContents, policy: Policy, source: Source, before: Content | None, now: float, *, has_moved: bool
 ) -> GuardContext:
-    """`policy`: with what the allow lists name. `before`: the last good content. `now`: seconds since the epoch.
-
-    Raises LedgerError.
+    """`past`: of the source's good lists. `policy`: with what the allow lists name. `before`: the last good content. `now`:
+    seconds since the epoch.
     """
-    past = await quarantine.past(source.id, now)
     health = past.health
     # An allow list that names what is allowed already is as large as it is; otherwise its own content would hide its growth.
     is_allow_list = source.action is Action.ALLOW

@@ -8,7 +8,7 @@ from typing import Protocol
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content
 from banlistd.core.feeds.found_list import Findings
-from banlistd.core.feeds.quarantine import Confirmed
+from banlistd.core.feeds.quarantine import Confirmed, PastContents
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.model import ContentHash, Marker, Outcome, PolicyHash, Poll, SourceId, Validators
@@ -69,9 +69,9 @@ class PollMemory(Protocol):
     def during(self, source_id: SourceId) -> AbstractContextManager[None]:
         """A poll of the source is under way as long as the block lasts."""
 
-    async def begin_attempt(self, source: Source, before: Poll) -> None:
+    async def begin_attempt(self, source: Source, before: Poll) -> PastContents | None:
         """A body is about to be parsed: save the poll as failed, once more than `before`, in case the process does not
-        survive it.
+        survive it. Returns what is remembered of the good lists; None where there is no ledger now.
         """
 
     async def note_findings(self, source_id: SourceId, findings: Findings) -> None:

@@ -10,9 +10,10 @@ import pytest
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.polling.findings import FindingTable
-from banlistd.adapters.storage.polling.source_records import SourceRecordReader
+from banlistd.adapters.storage.polling.source_records import SourceRecordTables
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.core.feeds.content import Pending
+from banlistd.core.feeds.extent import AcceptedSizes
 from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceRecord
@@ -22,9 +23,10 @@ from banlistd.model import ContentHash, PolicyHash, Poll, SourceId
 from banlistd.ports import SourceRecords
 from support.sources import ONE, TWO
 
-_: type[SourceRecords] = SourceRecordReader
+_: type[SourceRecords] = SourceRecordTables
 
 HASH = ContentHash("a" * 64)
+SIZES = AcceptedSizes(30, 30, 30, 30, 0, 0)
 REFUSED = Quarantined(TWO, HASH, b"snapshot", "shrunk", "too few", 3, 1, first_seen=1.0, last_seen=1.0)
 
 
@@ -40,7 +42,7 @@ async def import_into(database: Database, source_id: SourceId, entries: int) -> 
 def test_the_record_of_a_source_is_what_the_tables_say(tmp_path: Path) -> None:
     async def story() -> None:
         async with open_database(tmp_path / "db") as database:
-            records, ledger = SourceRecordReader(database), ImportRuns(database)
+            records, ledger = SourceRecordTables(database), ImportRuns(database)
             assert await records.record(TWO) == SourceRecord(Poll(TWO), None, None)
             for source_id in (ONE, TWO):
                 await import_into(database, source_id, 7)
@@ -56,7 +58,7 @@ def test_the_record_of_a_source_is_what_the_tables_say(tmp_path: Path) -> None:
 def test_the_overview_names_sources_that_are_empty_refused_or_moved(tmp_path: Path) -> None:
     async def story() -> None:
         async with open_database(tmp_path / "db") as database:
-            records, quarantine = SourceRecordReader(database), QuarantineTable(database)
+            records, quarantine = SourceRecordTables(database), QuarantineTable(database)
             assert await records.overview() == Overview({}, {}, {}, frozenset(), {})
             await import_into(database, ONE, 0)
             await import_into(database, TWO, 7)
@@ -75,7 +77,7 @@ def test_the_overview_names_sources_that_are_empty_refused_or_moved(tmp_path: Pa
 def test_the_overview_of_what_may_be_odd_has_what_fails_and_what_is_old(tmp_path: Path) -> None:
     async def story() -> None:
         async with open_database(tmp_path / "db") as database:
-            records, ledger, quarantine = SourceRecordReader(database), ImportRuns(database), QuarantineTable(database)
+            records, ledger, quarantine = SourceRecordTables(database), ImportRuns(database), QuarantineTable(database)
             await import_into(database, ONE, 7)
             await import_into(database, TWO, 7)
             failed = Poll(TWO, due_at=9.0, polled_at=4.0, failures=1, error="late", failing_since=4.0)
@@ -94,7 +96,7 @@ def test_the_overview_of_what_may_be_odd_has_what_fails_and_what_is_old(tmp_path
 def test_figures_are_columns_of_the_tables(tmp_path: Path) -> None:
     async def story() -> None:
         async with open_database(tmp_path / "db") as database:
-            records, quarantine = SourceRecordReader(database), QuarantineTable(database)
+            records, quarantine = SourceRecordTables(database), QuarantineTable(database)
             assert await records.figures() == SourceFigures({}, {}, {}, {})
             await import_into(database, ONE, 7)
             await quarantine.hold_back(REFUSED)
@@ -111,11 +113,11 @@ def test_figures_are_columns_of_the_tables(tmp_path: Path) -> None:
 def test_kept_figures_are_those_that_a_new_reader_reads(tmp_path: Path) -> None:
     async def story() -> None:
         async with open_database(tmp_path / "db") as database:
-            records, quarantine, ledger = SourceRecordReader(database), QuarantineTable(database), ImportRuns(database)
+            records, quarantine, ledger = SourceRecordTables(database), QuarantineTable(database), ImportRuns(database)
 
             async def check() -> SourceFigures:
                 kept = await records.figures()
-                assert kept == await SourceRecordReader(database).figures()
+                assert kept == await SourceRecordTables(database).figures()
                 assert kept == await records.figures()
                 return kept
 
@@ -143,7 +145,7 @@ def test_kept_figures_are_read_again_after_a_write_that_was_rolled_back(tmp_path
 
     async def story() -> None:
         async with open_database(tmp_path / "db") as database:
-            records = SourceRecordReader(database)
+            records = SourceRecordTables(database)
             await import_into(database, ONE, 7)
             await records.figures()
             with pytest.raises(ZeroDivisionError):
@@ -161,14 +163,14 @@ def empty(folder: Path) -> None:
 def test_kept_figures_are_those_of_the_database_in_use(tmp_path: Path) -> None:
     async def story() -> None:
         async with open_database(tmp_path / "db") as database:
-            records, ledger = SourceRecordReader(database), ImportRuns(database)
+            records, ledger = SourceRecordTables(database), ImportRuns(database)
             await import_into(database, ONE, 7)
             await records.figures()
             await asyncio.to_thread(empty, tmp_path)
             await ledger.save_poll(Poll(TWO, due_at=4.0, polled_at=3.0))  # another file takes the place of the deleted one
             await ledger.save_poll(Poll(ONE, due_at=5.0, polled_at=3.0))
             found = await records.figures()
-            assert found == await SourceRecordReader(database).figures()
+            assert found == await SourceRecordTables(database).figures()
             assert (found.polls[ONE], found.polls[TWO]) == ((5.0, 0), (4.0, 0))
 
     asyncio.run(story())
@@ -183,7 +185,7 @@ def test_the_sizes_of_a_list_are_those_of_its_versions_and_of_runs_from_before_t
 
     async def story() -> None:
         async with open_database(tmp_path / "db") as database:
-            records, ledger = SourceRecordReader(database), ImportRuns(database)
+            records, ledger = SourceRecordTables(database), ImportRuns(database)
             await ledger.marks_for([ONE])
             bounds = HistoryBounds(1000.0, 1000)
             for letter, entries, at, kept in (
@@ -202,3 +204,18 @@ def test_the_sizes_of_a_list_are_those_of_its_versions_and_of_runs_from_before_t
             assert max(whole.by_slot) == SLOTS - 1
 
     asyncio.run(story())
+
+
+def test_the_beginning_of_a_poll_saves_it_and_tells_of_the_good_lists_in_one_turn(tmp_path: Path) -> None:
+    async def begin() -> None:
+        async with open_database(tmp_path / "db") as database:
+            records, ledger, quarantine = SourceRecordTables(database), ImportRuns(database), QuarantineTable(database)
+            await quarantine.confirm(ONE, 4.0, Confirmed(HASH, True, SIZES, None, starts_anew=False))
+            failed = Poll(ONE, due_at=9.0, polled_at=5.0, failures=1, error="did not end", failing_since=5.0)
+            past = await records.begin(failed, 5.0)
+            assert past == await quarantine.past(ONE, 5.0)
+            assert past.health is not None
+            assert past.health.has_end_count
+            assert await ledger.poll(ONE) == failed
+
+    asyncio.run(begin())

@@ -6,15 +6,8 @@ from functools import partial
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
-from banlistd.adapters.storage.import_runs import (
-    EMPTY_SOURCES,
-    NEWEST_OF,
-    POLL_OF,
-    POLLS,
-    newest_of,
-    poll_of,
-    polls_of,
-)
+from banlistd.adapters.storage.import_runs import EMPTY_SOURCES, NEWEST_OF, newest_of
+from banlistd.adapters.storage.poll_rows import POLL_OF, POLLS, poll_of, polls_of, save
 from banlistd.adapters.storage.polling.findings import MOVED
 from banlistd.adapters.storage.polling.kept_figures import KeptFigures
 from banlistd.adapters.storage.quarantine import (
@@ -23,13 +16,14 @@ from banlistd.adapters.storage.quarantine import (
     QUARANTINED_OF,
     REFUSALS,
     healths_of,
+    past_of,
     quarantined_of,
 )
 from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
-from banlistd.core.feeds.quarantine import SourceRecord
+from banlistd.core.feeds.quarantine import PastContents, SourceRecord
 from banlistd.core.feeds.value.over_time import BEFORE, SLOTS, ListSizes, Slots
-from banlistd.model import SourceId
+from banlistd.model import Poll, SourceId
 
 # Versions know when each content came, also one that came again. A run of before there was a history, or of which the version
 # is forgotten, has its arrival: a run is completed anew where its content is only applied once more. Of the rows of a group
@@ -50,7 +44,7 @@ _SIZES = f"""
 """  # noqa: S608 - two numbers
 
 
-class SourceRecordReader:
+class SourceRecordTables:
     """The SourceRecords of `ports`."""
 
     def __init__(self, database: Database) -> None:
@@ -67,6 +61,13 @@ class SourceRecordReader:
             return SourceRecord(poll_of(source_id, polls), newest_of(runs), quarantined_of(contents))
 
         return await self._database.read(work)
+
+    async def begin(self, poll: Poll, now: float) -> PastContents:
+        async def work(connection: aiosqlite.Connection) -> PastContents:
+            await save(poll, connection)
+            return await past_of(poll.source_id, now, connection)
+
+        return await self._database.write(work)
 
     async def overview(self, oldest: Oldest | None = None) -> Overview:
         # The values are made in SQLite's thread too: for thousands of sources the event loop would pause.

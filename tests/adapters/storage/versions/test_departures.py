@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from banlistd.adapters.storage.database import open_database
-from banlistd.adapters.storage.departures import DepartureTable
 from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.versions.departures import DepartureTable
 from banlistd.core.feeds.content import Pending
 from banlistd.model import ContentHash, PolicyHash, SourceId
 
