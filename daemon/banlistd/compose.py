@@ -210,23 +210,18 @@ async def open_application(
             clock,
             marks=partial(marks_by_hand, ledger, firewall) if config.backend.kind.capabilities.scopes else None,
         )
-        reports, exempt, enricher = (
-            ReportTables(database, places.database),
-            partial(exempt_at, enforcer, host),
-            Enricher(config.geo, lambda geo: geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock),
+        reports, exempt = ReportTables(database, places.database), partial(exempt_at, enforcer, host)
+        enricher = Enricher(
+            config.geo, lambda geo: geo_resolvers(geo, places), GeoCacheTable(database), ledger, announcer, clock
         )
-        local, publishers, findings = (
-            LocalFiles(parser, places.secret_folders, stdin=stdin, note=stamps.note),
-            Publishers(RequestTable(database), clock),
-            FindingTable(database),
-        )
+        local, findings = LocalFiles(parser, places.secret_folders, stdin=stdin, note=stamps.note), FindingTable(database)
+        lists, publishers = GeoBlocks(lambda: enricher.databases, stamp_of, local), Publishers(RequestTable(database), clock)
         polls = PollRecord(records, ledger, quarantine, publishers, findings, announcer, clock, random.random)
         stores, listeners, under_way = (
             Stores(records, ledger, quarantine, EndTable(database)),
             Listeners(names.note_connection, polls.note_arrival),
             PartsUnderWay(enforcer.content, ledger),
         )
-        lists = GeoBlocks(lambda: enricher.databases, stamp_of, local)
         downloads = Downloads(version("banlistd"), lists, parser, PublisherProofs(), places.credentials, listeners=listeners)
         streams = CrowdsecStreams(HostNames(timed_lookups.answer, TaxiiCollections(downloads, clock)), clock.monotonic)
         fleet = FleetInForce(config.fleet, database, places, enforcer.content, announcer, clock, streams)
