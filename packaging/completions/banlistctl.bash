@@ -48,6 +48,7 @@ _banlistctl() {
     "metrics --format") words="prometheus openmetrics" ;;
     "fleet hold --version") words="" ;;
     "fleet hold --reason") words="" ;;
+    "fleet release --version") words="" ;;
     "ban --for") words="" ;;
     "ban --confirm") words="" ;;
     "ban --origin") words="" ;;

@@ -81,6 +81,7 @@ def judge(text: str, public: bytes) -> SignedOrder | OrderRefusal:
         (["fleet-hold", "drop", "--version", "012345"], Verb.FLEET_HOLD, {"list": "drop", "version": ["012345"]}),
         (["fleet-hold", "drop", "--keep"], Verb.FLEET_HOLD, {"list": "drop", "keep": True}),
         (["fleet-release", "drop"], Verb.FLEET_RELEASE, {"list": "drop"}),
+        (["fleet-release", "drop", "--version", "c391eda6"], Verb.FLEET_RELEASE, {"list": "drop", "version": "c391eda6"}),
     ],
 )
 def test_an_order_is_signed_for_its_host(
@@ -117,6 +118,7 @@ def test_an_order_is_for_one_host_of_one_fleet(key: tuple[str, bytes], call: Ctl
         ["fleet-hold"],
         ["fleet-hold", "drop", "ssh"],
         ["fleet-release", "drop", "--reason", "odd"],
+        ["fleet-release", "drop", "--version", "c391eda6", "2349c6f3"],
         ["refresh", "--for", "10m"],
         ["unban", "203.0.113.7", "--comment", "x"],
         ["refresh", "--valid", "0"],

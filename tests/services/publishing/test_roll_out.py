@@ -55,6 +55,21 @@ def test_an_order_stops_the_newest_version_and_a_release_ends_it() -> None:
     assert [event.fields["UID"] for event in hub.announcer.events] == [1000, 1000]
 
 
+def test_what_is_in_question_is_released_only_by_its_name() -> None:
+    hub = Hub(B, A)
+    asyncio.run(hub.roll_out.refused("web-1", [WIDE]))
+    said = f"version {B[:DIGITS]}, would be published, and is in question: the canary web-1 refused it: wide: 10.0.0.0/8"
+    with pytest.raises(UsageError, match=said) as fault:
+        asyncio.run(hub.roll_out.release("drop", B, 1000))
+    assert f"banlistctl fleet release drop --version {B[:DIGITS]}" in fault.value.hint
+    assert hub.log.rows["drop"].stop is not None
+    for other in (C[:DIGITS], B[:5]):
+        with pytest.raises(UsageError, match=f"its newest content is version {B[:DIGITS]}, and not {other}"):
+            asyncio.run(hub.roll_out.release("drop", B, 1000, other))
+    assert asyncio.run(hub.roll_out.release("drop", B, 1000, B[:DIGITS]))
+    assert hub.log.rows["drop"].bad == frozenset()
+
+
 def test_an_order_may_name_versions_or_none() -> None:
     hub = Hub(C, B, A)
     hub.stop("drop", [])

@@ -18,7 +18,7 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "unban": ("origin", "prefix6"),
     "approve": ("hash", "force"),
     "fleet-hold": ("version", "keep", "reason"),
-    "fleet-release": (),
+    "fleet-release": ("version",),
 }
 """Of each verb, the fields beside what it is about."""
 
@@ -56,6 +56,10 @@ def _fields(arguments: argparse.Namespace) -> Mapping[str, object]:
     if verb in ("fleet-hold", "fleet-release"):
         if len(subject) != 1:
             raise UsageError(f"{verb} needs one list", f"banlistctl order --key FILE HUB {verb} LIST --fleet NAME")
+        if verb == "fleet-release" and "version" in given:
+            if len(given["version"]) != 1:
+                raise UsageError("fleet-release publishes one version", "name the newest that the hub has")
+            given["version"] = given["version"][0]
         return {"list": subject[0], **given}
     if verb in ("refresh", "approve"):
         if verb == "approve" and (len(subject) != 1 or "hash" not in given):
@@ -103,7 +107,12 @@ ORDER = LocalCommand(
         Argument("--prefix6", "LENGTH", "of ban and unban: a single IPv6 address means its network of this length"),
         Argument("--hash", "HASH", "of approve: the first digits of the content hash, at least 8"),
         Argument("--force", "", "of approve: accept also what is no list at all", is_flag=True),
-        Argument("--version", "HASH", "of fleet-hold: withdraw these versions, and not the newest one", nargs="+"),
+        Argument(
+            "--version",
+            "HASH",
+            "of fleet-hold: withdraw these versions, not the newest; of fleet-release: publish it although it is in question",
+            nargs="+",
+        ),
         Argument("--keep", "", "of fleet-hold: withdraw nothing", is_flag=True),
         Argument("--reason", "TEXT", "of fleet-hold: why, for those who ask later"),
         Argument("--now", "", "of refresh: ask also publishers that allow no request yet", is_flag=True),

@@ -24,6 +24,7 @@ from banlistd.core.fleet.roll_out.stops import (
     is_of_the_list,
     ordered,
 )
+from banlistd.core.printing import printable, quoted
 from banlistd.errors import BanlistdError, NoSuchSourceError, UsageError
 from banlistd.events import Event, EventName
 from banlistd.model import Remark
@@ -159,16 +160,18 @@ class RollOut:
         self._tell_stop(name, found, by)
         return after
 
-    async def release(self, name: str, completed: str, uid: int | None) -> bool:
-        """Publish it again; whether it was stopped. `completed`: its content at the hub.
+    async def release(self, name: str, completed: str, uid: int | None, version: str = "") -> bool:
+        """Publish it again; whether it was stopped. `completed`: its content at the hub. `version`: its first digits, where
+        the caller knows that it is in question, and means it.
 
-        Raises NoSuchSourceError, UsageError and LedgerError.
+        Raises NoSuchSourceError, LedgerError, and UsageError where another version would be published than the caller means.
         """
         self._known(name)
         async with self._lock:
             before = (await self._every()).get(name, UNTOUCHED)
             if before.stop is None:
                 return False
+            _refuse_unseen(name, before, completed, version)
             await self._change(name, before, after_release(before, completed))
         fields: dict[str, str | int | float] = {"SOURCE_ID": name} | ({} if uid is None else {"UID": uid})
         self._announcer.announce(Event(EventName.LIST_RELEASED, f"{name}: published for the fleet again", fields))
@@ -237,3 +240,25 @@ def _version(text: str, known: Sequence[str], name: str) -> str:
         hint = f"give {FEWEST_DIGITS} digits or more, from banlistctl versions {name}"
         raise UsageError(f"no version of {name} that was published begins with {text!r}, or several do", hint)
     return found[0]
+
+
+def _refuse_unseen(name: str, state: RollOutState, completed: str, meant: str) -> None:
+    """Raises UsageError for a release of what is in question, unless the caller names it; the list may have stayed as it was
+    because its correction was refused.
+    """
+    digits = completed[:DIGITS]
+    if meant:
+        if len(meant) < FEWEST_DIGITS or not completed.startswith(meant):
+            now = f"its newest content is version {digits}" if completed else "no content of it is completed"
+            raise UsageError(f"{name}: {now}, and not {quoted(meant)}", f"give {FEWEST_DIGITS} digits or more")
+        return
+    found = state.question_of(completed) if completed else None
+    if found is None:
+        return
+    by = found.by
+    who = f"the canary {printable(by.node)} refused it" if by.node else "an operator withdrew it"
+    why = f": {quoted(f'{by.guard}: {by.reason}' if by.guard else by.reason)}" if by.reason else ""
+    raise UsageError(
+        f"{name}: its newest content, version {digits}, would be published, and is in question: {who}{why}",
+        f"banlistctl rollback {name} corrects it, banlistctl fleet release {name} --version {digits} publishes it all the same",
+    )

@@ -35,10 +35,11 @@ class StopOrder(NamedTuple):
 
 
 class ReleaseOrder(NamedTuple):
-    """`uid`: the user who asks."""
+    """`uid`: the user who asks. `version`: first digits of what is published although it is in question; empty: nothing is."""
 
     name: str
     uid: int | None
+    version: str = ""
 
 
 class ReleasedRow(TypedDict):
@@ -74,7 +75,10 @@ def _name(request: "ControlRequest") -> str:
 
 def _read_release(request: "ControlRequest") -> ReleaseOrder:
     """Raises UsageError."""
-    return ReleaseOrder(_name(request), request.uid)
+    version = request.fields.get("version", "")
+    if not isinstance(version, str):
+        raise UsageError("'version' is no text", "name one, by its first digits")
+    return ReleaseOrder(_name(request), request.uid, version)
 
 
 def _roll_out(parts: "Parts") -> "RollOut":
@@ -105,7 +109,7 @@ async def _release(parts: "Parts", order: ReleaseOrder) -> ReleasedRow:
 
     content = parts.enforcer.content(SourceId(order.name))
     content_hash = content.content_hash if content is not None and not content.adopted else ""
-    released = await _roll_out(parts).release(order.name, content_hash, order.uid)
+    released = await _roll_out(parts).release(order.name, content_hash, order.uid, order.version)
     return {"id": order.name, "released": released, "content_hash": content_hash}
 
 
@@ -141,11 +145,12 @@ FLEET_HOLD: "Command[StopOrder, PublishedListRow]" = Command(
 FLEET_RELEASE: "Command[ReleaseOrder, ReleasedRow]" = Command(
     name="fleet release",
     help="on a hub: publish a list again that was stopped, with its newest completed content",
-    details="That content counts as good from then on, also if it was in question: no canary stops it again. Other"
-    " versions that were withdrawn stay so.",
+    details="Where that content is in question itself (the list was not corrected, or its correction was refused), the command"
+    " says so and publishes nothing: name its version to publish it all the same. It counts as good from then on, and no canary"
+    " stops it again. Other versions that were withdrawn stay so.",
     method="POST",
     example={"id": "spamhaus-drop", "released": True, "content_hash": PUBLISHED_EXAMPLE["content_hash"]},
-    arguments=(_LIST,),
+    arguments=(_LIST, Argument("--version", "HASH", "publish this version although it is in question, by its first digits")),
     read=_read_release,
     answer=_release,
     page=_release_page,

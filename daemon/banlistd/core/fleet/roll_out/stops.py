@@ -80,6 +80,10 @@ class RollOutState:
         """Digits of the versions that are in question, and were not released."""
         return frozenset(one.digits for one in self.questioned if not one.is_cleared)
 
+    def question_of(self, version: str) -> QuestionedVersion | None:
+        """Who put it in question, and why; None where it is not in question, or was released."""
+        return next((one for one in self.questioned if one.digits == version[:DIGITS] and not one.is_cleared), None)
+
 
 UNTOUCHED = RollOutState()
 
@@ -141,7 +145,7 @@ def after_completion(state: RollOutState, known: Sequence[str], completed: str, 
     """What follows from an import at the hub; None: nothing. A version in question that comes again stops the list again, by
     the one who put it in question: a feed that is poisoned may give it in turn with a good one.
     """
-    again = next((one for one in state.questioned if one.digits == completed[:DIGITS] and not one.is_cleared), None)
+    again = state.question_of(completed)
     if state.stop is not None or again is None:
         return None
     # What is published is not in question, and a second order does not mean it.
