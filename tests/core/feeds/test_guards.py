@@ -23,7 +23,7 @@ from banlistd.core.config.sections.guards import Guards
 from banlistd.core.config.sections.pages import Pages
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.extent import AcceptedSizes
-from banlistd.core.feeds.judgement import judge
+from banlistd.core.feeds.judgement import MANY, judge
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.feeds.quarantine import held_back
@@ -721,3 +721,10 @@ def test_all_but_a_country_is_no_reason_to_refuse_it_at_first() -> None:
     source = replace(STRICT, only=Only(countries=("NO",)), guards=Guards().for_countries())
     banned = _all_but("198.51.100.0/24\n2a00::/32")
     assert refuse(source, ParsedList(banned, len(banned))) is None
+
+
+def test_addresses_are_remembered_of_a_list_that_is_long_enough_to_be_compared_with_them() -> None:
+    for count in (MANY - 1, MANY):
+        sample = judge(STRICT, ParsedList(numbered(count), count, data_lines=count), numbered(count), NOTHING_KNOWN).sample
+        assert sample.entries == count
+        assert bool(sample.addresses) is (count == MANY)

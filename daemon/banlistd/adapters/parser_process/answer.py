@@ -122,4 +122,6 @@ def _cut(text: str) -> bytes:
 
 def _printable(octets: bytes) -> str:
     text = octets.rstrip(b"\0").decode("utf-8", "ignore")
+    if text.isprintable():  # as nearly all are, and the empty one
+        return text
     return "".join(sign if sign.isprintable() else "?" for sign in text)

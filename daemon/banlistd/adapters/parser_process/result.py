@@ -25,6 +25,9 @@ force, and the unit of the daemon allows 4,096 of them, which 5,000 lists would 
 _F_ADD_SEALS, _F_SEAL_ALL = 1033, 0x1 | 0x2 | 0x4 | 0x8  # linux/fcntl.h: seal, shrink, grow, write
 
 
+_FOUR, _SIXTEEN = np.dtype("=u4"), np.dtype("S16")
+_NONE = {dtype: np.empty(0, dtype=dtype) for dtype in (_FOUR, _SIXTEEN)}
+
 Result = tuple[AddressSet, TimedEntries | None]
 """The addresses of a list, and its entries with their ends, where some of them end."""
 
@@ -52,17 +55,17 @@ def result_in(result: int, answer: Answer) -> Result:
     )
     columns, at = [], 0
     for count, dtype, width in (
-        (answer.hosts4, "=u4", 4),
-        (answer.nets4, "=u4", 4),
-        (answer.nets4, "=u4", 4),
-        (answer.hosts6, "S16", 16),
-        (answer.nets6, "S16", 16),
-        (answer.nets6, "S16", 16),
-        *((answer.timed4, "=u4", 4),) * 3,
-        *((answer.timed6, "S16", 16),) * 2,
-        (answer.timed6, "=u4", 4),
+        (answer.hosts4, _FOUR, 4),
+        (answer.nets4, _FOUR, 4),
+        (answer.nets4, _FOUR, 4),
+        (answer.hosts6, _SIXTEEN, 16),
+        (answer.nets6, _SIXTEEN, 16),
+        (answer.nets6, _SIXTEEN, 16),
+        *((answer.timed4, _FOUR, 4),) * 3,
+        *((answer.timed6, _SIXTEEN, 16),) * 2,
+        (answer.timed6, _FOUR, 4),
     ):
-        columns.append(np.frombuffer(octets, dtype=dtype, count=count, offset=at))
+        columns.append(np.frombuffer(octets, dtype=dtype, count=count, offset=at) if count else _NONE[dtype])
         at += count * width
     hosts4, first4, last4, hosts6, first6, last6, *ends = columns
     addresses = AddressSet(hosts4, Ranges(Family.IPV4, first4, last4), hosts6, Ranges(Family.IPV6, first6, last6))

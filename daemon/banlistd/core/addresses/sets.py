@@ -27,8 +27,11 @@ WIDTHS: dict[Family, int] = {Family.IPV4: 32, Family.IPV6: 128}
 FAMILIES = (Family.IPV4, Family.IPV6)
 
 
+_NONE: dict[Family, Addresses] = {family: np.empty(0, dtype=dtype) for family, dtype in DTYPES.items()}
+
+
 def no_addresses(family: Family) -> Addresses:
-    return np.empty(0, dtype=DTYPES[family])
+    return _NONE[family]
 
 
 def to_number(address: Any) -> int:

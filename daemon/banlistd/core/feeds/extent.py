@@ -59,18 +59,19 @@ class Extent:
     def of(cls, addresses: AddressSet, never_banned: NeverBanned) -> Self:
         entries, counts, widest = 0, {}, {}
         for family in FAMILIES:
-            never, hosts = never_banned[family], addresses.hosts(family)
-            if not len(hosts) and not len(addresses.nets(family)):
-                counts[family], widest[family] = 0, (0, 0)
-                continue
-            free = _free(never)
-            entries += len(hosts) - count_in(hosts, never.first, never.last)
-            counts[family], widest[family] = count_in(hosts, free.first, free.last), (0, 0)
-            for piece in pieces_of(addresses.nets(family)):
-                nets = subtract(piece, never)
-                entries += len(nets)
-                counts[family] += intersection(nets, free).count()
-                widest[family] = max(widest[family], _widest(nets), key=lambda ends: ends[1] - ends[0])
+            never, hosts, nets = never_banned[family], addresses.hosts(family), addresses.nets(family)
+            counts[family], widest[family] = 0, (0, 0)
+            if len(hosts):
+                counted = len(hosts) - count_in(hosts, never.first, never.last)
+                entries += counted
+                # All of IPv4 counts, of IPv6 what is allocated.
+                free = _free(never)
+                counts[family] = counted if family is Family.IPV4 else count_in(hosts, free.first, free.last)
+            for piece in pieces_of(nets) if len(nets) else ():
+                left = subtract(piece, never)
+                entries += len(left)
+                counts[family] += intersection(left, _free(never)).count()
+                widest[family] = max(widest[family], _widest(left), key=lambda ends: ends[1] - ends[0])
         shares = {family: counts[family] / _space_counts()[family] for family in FAMILIES}
         return cls(Size(entries, counts[Family.IPV4], counts[Family.IPV6] >> 80), shares, widest)
 

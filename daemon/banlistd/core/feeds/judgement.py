@@ -13,7 +13,7 @@ from banlistd.core.feeds.critical import critical_in, references_of
 from banlistd.core.feeds.extent import AcceptedSizes, Extent, NeverBanned, let_through
 from banlistd.core.feeds.guards import Candidate, first_refusal
 from banlistd.core.feeds.parsed_list import ParsedList
-from banlistd.core.feeds.samples import Sample, displaced, draw
+from banlistd.core.feeds.samples import Sample, displaced, draw, undrawn
 from banlistd.model import Family, Refusal
 
 MANY = 1_000
@@ -90,7 +90,9 @@ def judge(source: Source, parsed: ParsedList, addresses: AddressSet, known: Guar
     alone = AcceptedSizes.of(extent.size)
     sizes = AcceptedSizes.of(extent.size, counted).joined(AcceptedSizes.of(before.size) if before is not None else None)
     churn = min(_changed(known.before, addresses, added), steady) if known.before is not None and added is not None else 0.0
-    sample = draw(addresses, known.never_banned, churn, known.seed)
+    # Those of short lists are never asked for.
+    is_drawn = extent.size.entries >= MANY
+    sample = draw(addresses, known.never_banned, churn, known.seed) if is_drawn else undrawn(extent.size.entries, churn)
     return Judgement(first_refusal(candidate), sizes, alone, sample, added)
 
 

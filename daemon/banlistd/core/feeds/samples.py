@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from banlistd.core.addresses.arrays import distinct, without
-from banlistd.core.addresses.sets import FAMILIES, AddressSet, pieces_of, subtract
+from banlistd.core.addresses.arrays import distinct, in_order, without
+from banlistd.core.addresses.sets import FAMILIES, Addresses, AddressSet, Ranges, pieces_of, subtract
 from banlistd.core.feeds.extent import NeverBanned
+from banlistd.model import Family
 
 SAMPLED = 256
 
@@ -27,29 +28,40 @@ class Sample:
     churn: float
 
 
+def undrawn(entries: int, churn: float) -> Sample:
+    """No address of a content that is too short for its samples to say anything."""
+    return Sample(AddressSet.none(), entries, churn)
+
+
 def draw(addresses: AddressSet, never_banned: NeverBanned, churn: float, seed: int) -> Sample:
     """Of a network its first address. `seed`: what a publisher cannot know, or it would keep these addresses alone."""
-    columns, entries = [], 0
-    parts = []
-    for family in FAMILIES:
-        never = never_banned[family]
-        if not len(addresses.hosts(family)) and not len(addresses.nets(family)):
-            parts.append((addresses.hosts(family), addresses.nets(family).first))
-            continue
-        hosts = without(addresses.hosts(family), never.first, never.last)
-        firsts = np.concatenate([subtract(piece, never).first for piece in pieces_of(addresses.nets(family))])
-        parts.append((hosts, firsts))
-        entries += len(hosts) + len(firsts)
-    for hosts, firsts in parts:
+    parts = {family: _banned_of(addresses, family, never_banned[family]) for family in FAMILIES}
+    entries = sum(len(hosts) + len(firsts) for hosts, firsts in parts.values())
+    drawn = {}
+    for family, (hosts, firsts) in parts.items():
         count = len(hosts) + len(firsts)
         if not count:
-            columns += [hosts, hosts]
+            drawn[family] = hosts
             continue
         wanted = SAMPLED * count // entries
         at = distinct((_numbers(seed, wanted) % np.uint64(count)).astype(np.int64))
-        some = np.concatenate([hosts[at[at < len(hosts)]], firsts[at[at >= len(hosts)] - len(hosts)]])
-        columns += [some, some]
-    return Sample(AddressSet.of(*columns), entries, churn)
+        if len(firsts):
+            some = np.concatenate([hosts[at[at < len(hosts)]], firsts[at[at >= len(hosts)] - len(hosts)]])
+            drawn[family] = in_order(some)
+        else:
+            drawn[family] = hosts[at]
+    v4, v6 = Family.IPV4, Family.IPV6
+    return Sample(AddressSet(drawn[v4], Ranges.none(v4), drawn[v6], Ranges.none(v6)), entries, churn)
+
+
+def _banned_of(addresses: AddressSet, family: Family, never: Ranges) -> tuple[Addresses, Addresses]:
+    """Single addresses, and the first ones of networks, each once; without what is never banned."""
+    hosts, nets = addresses.hosts(family), addresses.nets(family)
+    if len(hosts):
+        hosts = without(hosts, never.first, never.last)
+    if not len(nets):
+        return hosts, nets.first
+    return hosts, np.concatenate([subtract(piece, never).first for piece in pieces_of(nets)])
 
 
 def _numbers(seed: int, count: int) -> NDArray[np.uint64]:
