@@ -323,6 +323,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("import_runs", "marks"),
         ("import_runs", "poll_rows"),
         ("polling", "poll_rows"),
+        ("quarantine", "poll_rows"),
         ("import_runs", "versions"),
         ("versions", "database"),
         ("value", "database"),

@@ -2,7 +2,7 @@
 
 from banlistd.ports.feeds import Fetcher, ListParser, OnBody, ParserSession, Verifier, WholeBody
 from banlistd.ports.firewall import Connections, Firewall
-from banlistd.ports.history import Suspensions, Versions
+from banlistd.ports.history import ShadowLog, Suspensions, Versions
 from banlistd.ports.host import Host, HostMonitor, LoginMemory, Logins, TimedAddresses
 from banlistd.ports.state import (
     Backends,
@@ -16,7 +16,6 @@ from banlistd.ports.state import (
     ManualBans,
     Quarantine,
     RequestLog,
-    ShadowLog,
     SourceRecords,
     Storage,
 )

@@ -1,4 +1,4 @@
-"""The last contents of each list, what was allowed, and the sources that an operator keeps as they are.
+"""The last contents of each list, what was allowed, and the sources that an operator keeps as they are or tries.
 
 The docstrings are contracts.
 """
@@ -12,6 +12,7 @@ from banlistd.model import SourceId, Span
 
 if TYPE_CHECKING:
     # boot_restore needs none of them, and boot waits for its imports.
+    from banlistd.core.feeds.value.shadow import Shadow
     from banlistd.core.feeds.versions.suspension import Suspension, SuspensionKind
     from banlistd.core.feeds.versions.version import Version
     from banlistd.core.ruleset.allowing.exemptions import ExemptSpan
@@ -59,3 +60,13 @@ class Exemptions(Protocol):
 
     async def ended(self, span: Span) -> Sequence[ExemptSpan]:
         """Those that are over of any of these addresses, the newest end first, as far as they are kept."""
+
+
+class ShadowLog(Protocol):
+    """Since when sources are in shadow. Each call is one transaction. Raises LedgerError where the database cannot be used."""
+
+    async def every(self) -> Sequence[Shadow]:
+        """That of each source that has one."""
+
+    async def change(self, come: Sequence[Shadow], go: Sequence[SourceId]) -> None:
+        """Write some, in place of those of the same sources, and forget others."""

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from banlistd.core.feeds.health.overview import Oldest, Overview
     from banlistd.core.feeds.quarantine import Confirmed, PastContents, Quarantined, SourceHealth, SourceRecord
     from banlistd.core.feeds.value.over_time import ListSizes, Slots
-    from banlistd.core.feeds.value.shadow import Shadow
 
 
 class Ledger(Protocol):
@@ -59,11 +58,20 @@ class Ledger(Protocol):
         """
 
     async def mark_completed(
-        self, run: ImportRun, *, added: int, removed: int, policy_hash: PolicyHash, now: float, validators: Validators | None
+        self,
+        run: ImportRun,
+        *,
+        added: int,
+        removed: int,
+        policy_hash: PolicyHash,
+        now: float,
+        validators: Validators | None,
+        findings: Findings | None = None,
     ) -> bool:
         """Close a pending run; False where another importer closed it first (a lost race).
 
-        Validators are kept in the same transaction, so that no request names content that was not applied.
+        Validators are kept in the same transaction, so that no request names content that was not applied, and `findings` as
+        `FindingLog.keep` keeps them.
         Snapshots of this source that neither this run nor a newer one needs are deleted.
         """
 
@@ -162,16 +170,6 @@ class EndLog(Protocol):
         """Put these in place of those known."""
 
 
-class ShadowLog(Protocol):
-    """Since when sources are in shadow. Each call is one transaction. Raises LedgerError where the database cannot be used."""
-
-    async def every(self) -> Sequence[Shadow]:
-        """That of each source that has one."""
-
-    async def change(self, come: Sequence[Shadow], go: Sequence[SourceId]) -> None:
-        """Write some, in place of those of the same sources, and forget others."""
-
-
 class RequestLog(Protocol):
     """When lists were last asked for. Each call is one transaction. Raises LedgerError where the database cannot be used."""
 
@@ -213,8 +211,8 @@ class Quarantine(Protocol):
     async def approve(self, source_id: SourceId, content_hash: ContentHash) -> bool:
         """Mark content as to be accepted in spite of the guards; False if other content has replaced it."""
 
-    async def confirm(self, source_id: SourceId, now: float, good: Confirmed) -> None:
-        """A good list has come, new or unchanged: the quarantine of the source is emptied."""
+    async def confirm(self, poll: Poll, now: float, good: Confirmed) -> None:
+        """A good list has come, new or unchanged: its poll is saved, and the quarantine of its source emptied."""
 
     async def past(self, source_id: SourceId, now: float) -> PastContents:
         """What is remembered of the good lists of a source."""

@@ -271,16 +271,15 @@ class Importer:
         return await asyncio.to_thread(AddressSet.decode, snapshot)
 
     async def _close(self, run: ImportRun, found: FoundList, added: int, removed: int, began: float) -> Outcome:
-        completed = self._ledger.mark_completed(
+        first = await self._ledger.mark_completed(
             run,
             added=added,
             removed=removed,
             policy_hash=self._enforcer.policy_hash,
             now=self._clock.now(),
             validators=found.validators,
+            findings=found.findings,
         )
-        # In one transaction: they wait for it together.
-        first, _ = await asyncio.gather(completed, self._note_findings(run.source_id, found))
         name = EventName.IMPORT_COMPLETED if first else EventName.IMPORT_LOST_RACE
         words = found.in_words(run.entries, added, removed) if first else "another importer was first; its run counts"
         self._tell(

@@ -1,6 +1,5 @@
 """What the ledger remembers of each poll: when the source is due again, its failures, and the age of its last good list."""
 
-import asyncio
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -9,7 +8,7 @@ from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import OnStale
 from banlistd.core.feeds.found_list import Findings, address_in_words
 from banlistd.core.feeds.health.conditions import is_dead
-from banlistd.core.feeds.quarantine import Confirmed, PastContents, frozen_at, stale_at
+from banlistd.core.feeds.quarantine import PastContents, frozen_at, stale_at
 from banlistd.core.feeds.schedule import NOT_ENDED, delay_after, failing_since, interval_by
 from banlistd.errors import LedgerError
 from banlistd.events import Event, EventName
@@ -112,8 +111,7 @@ class PollRecord:
             if unsaved.confirmed is None:
                 await self._ledger.save_poll(poll)
             else:
-                # In one transaction: they wait for it together.
-                await asyncio.gather(self._ledger.save_poll(poll), self._confirm(source.id, now, unsaved.confirmed))
+                await self._quarantine.confirm(poll, now, unsaved.confirmed)
             if outcome.error:
                 self._warn_of_death(poll, before)
                 await self._warn_of_age(source, now)
@@ -121,11 +119,6 @@ class PollRecord:
                 await self._warn_of_move(source)
                 await self._warn_of_frozen(source, now)
         return dataclasses.replace(outcome, delay=delay)
-
-    async def _confirm(self, source_id: SourceId, now: float, confirmed: Confirmed) -> None:
-        """The list is applied and recorded; a quarantine that cannot be cleared now is cleared by the next poll."""
-        with suppress(LedgerError):
-            await self._quarantine.confirm(source_id, now, confirmed)
 
     def _delay(
         self, source: Source, failures: int, failing_for: float, retry_after: float | None, ttl: float | None = None

@@ -14,7 +14,7 @@ from banlistd.core.feeds.extent import AcceptedSizes, Size
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceHealth
 from banlistd.core.feeds.samples import Sample
-from banlistd.model import ContentHash, Family, SourceId
+from banlistd.model import ContentHash, Family, Poll, SourceId
 from banlistd.ports import Quarantine
 
 SOURCE, OTHER = SourceId("s"), SourceId("t")
@@ -93,14 +93,14 @@ def test_good_list_clears_the_quarantine_and_its_report(tmp_path: Path) -> None:
     async def use(quarantine: QuarantineTable) -> None:
         assert await quarantine.health(SOURCE) is None
         await quarantine.hold_back(HELD)
-        await quarantine.confirm(SOURCE, 7.0, good(has_end_count=True))
+        await quarantine.confirm(Poll(SOURCE), 7.0, good(has_end_count=True))
         assert await quarantine.quarantined(SOURCE) is None
         assert await quarantine.health(SOURCE) == SourceHealth(7.0, 7.0, has_end_count=True)
         await quarantine.mark_stale_announced(SOURCE)
         assert await quarantine.health(SOURCE) == SourceHealth(7.0, 7.0, has_end_count=True, stale_announced=True)
-        await quarantine.confirm(SOURCE, 8.0, good(has_end_count=None))  # by 304: its end was not seen
+        await quarantine.confirm(Poll(SOURCE), 8.0, good(has_end_count=None))  # by 304: its end was not seen
         assert await quarantine.health(SOURCE) == SourceHealth(8.0, 7.0, has_end_count=True)
-        await quarantine.confirm(SOURCE, 9.0, good(has_end_count=False))
+        await quarantine.confirm(Poll(SOURCE), 9.0, good(has_end_count=False))
         assert await quarantine.health(SOURCE) == SourceHealth(9.0, 7.0)
 
     run(tmp_path, use)
@@ -127,15 +127,15 @@ def test_an_upgrade_knows_when_each_list_was_last_good(tmp_path: Path) -> None:
 def test_a_list_has_changed_when_its_content_is_another(tmp_path: Path) -> None:
     async def use(quarantine: QuarantineTable) -> None:
         for now, content, changed_at in ((1.0, "a", 1.0), (5.0, "a", 1.0), (6.0, "b", 6.0), (7.0, "a", 7.0)):
-            await quarantine.confirm(SOURCE, now, good(content))
+            await quarantine.confirm(Poll(SOURCE), now, good(content))
             assert await quarantine.health(SOURCE) == SourceHealth(now, changed_at)
         await quarantine.mark_frozen_announced(SOURCE)
-        await quarantine.confirm(SOURCE, 8.0, good("a"))
+        await quarantine.confirm(Poll(SOURCE), 8.0, good("a"))
         assert await quarantine.health(SOURCE) == SourceHealth(8.0, 7.0, frozen_announced=True)
         # The clock was set back: the age counts from then.
-        await quarantine.confirm(SOURCE, 3.0, good("a"))
+        await quarantine.confirm(Poll(SOURCE), 3.0, good("a"))
         assert await quarantine.health(SOURCE) == SourceHealth(3.0, 3.0, frozen_announced=True)
-        await quarantine.confirm(SOURCE, 9.0, good("b"))
+        await quarantine.confirm(Poll(SOURCE), 9.0, good("b"))
         assert await quarantine.health(SOURCE) == SourceHealth(9.0, 9.0)
 
     run(tmp_path, use)
@@ -149,17 +149,17 @@ def test_sizes_of_accepted_contents_are_kept_for_30_days(tmp_path: Path) -> None
 
     async def use(quarantine: QuarantineTable) -> None:
         assert (await quarantine.past(SOURCE, 0.0)).sizes is None
-        await quarantine.confirm(SOURCE, 0.0, good(sizes=of(100, 0.25)))
-        await quarantine.confirm(SOURCE, 1.0, good("b", sizes=of(5)))
-        await quarantine.confirm(SOURCE, 2 * day, good("c", sizes=of(50, 0.5)))
-        await quarantine.confirm(SOURCE, 3 * day, good("c"))  # unchanged
+        await quarantine.confirm(Poll(SOURCE), 0.0, good(sizes=of(100, 0.25)))
+        await quarantine.confirm(Poll(SOURCE), 1.0, good("b", sizes=of(5)))
+        await quarantine.confirm(Poll(SOURCE), 2 * day, good("c", sizes=of(50, 0.5)))
+        await quarantine.confirm(Poll(SOURCE), 3 * day, good("c"))  # unchanged
         for now in (3 * day, 30 * day):
             assert (await quarantine.past(SOURCE, now)).sizes == AcceptedSizes(50, 100, 10, 200, 15, 300, 0.75)
         assert (await quarantine.past(SOURCE, 31 * day)).sizes == of(50, 0.5)
-        await quarantine.confirm(SOURCE, 31 * day, good("d", sizes=of(60), anew=True))
+        await quarantine.confirm(Poll(SOURCE), 31 * day, good("d", sizes=of(60), anew=True))
         assert (await quarantine.past(SOURCE, 31 * day)).sizes == of(60)
         # What came by a clock that was wrong by ten years is forgotten.
-        await quarantine.confirm(SOURCE, 3652 * day, good("e", sizes=of(70)))
+        await quarantine.confirm(Poll(SOURCE), 3652 * day, good("e", sizes=of(70)))
         assert (await quarantine.past(SOURCE, 31 * day)).sizes is None
 
     run(tmp_path, use)
@@ -177,10 +177,10 @@ def test_the_first_sample_of_each_day_is_kept_with_what_was_replaced_since(tmp_p
 
     async def use(quarantine: QuarantineTable) -> None:
         for now, text, churn in ((0.0, b"192.0.2.1", 0.0), (1.0, b"192.0.2.2", 0.1), (2 * day, b"192.0.2.3", 0.05)):
-            await quarantine.confirm(SOURCE, now, good(sizes=sizes, sample=sample(text, churn)))
+            await quarantine.confirm(Poll(SOURCE), now, good(sizes=sizes, sample=sample(text, churn)))
         assert await known(quarantine, 2 * day) == [("192.0.2.1", 2000, 0.15), ("192.0.2.3", 2000, 0.05)]
         assert await known(quarantine, 31 * day) == [("192.0.2.3", 2000, 0.05)]
-        await quarantine.confirm(SOURCE, 3 * day, good("b", sizes=sizes, sample=sample(b"192.0.2.4", 0.0), anew=True))
+        await quarantine.confirm(Poll(SOURCE), 3 * day, good("b", sizes=sizes, sample=sample(b"192.0.2.4", 0.0), anew=True))
         assert await known(quarantine, 3 * day) == [("192.0.2.4", 2000, 0.0)]
 
     run(tmp_path, use)

@@ -13,10 +13,20 @@ import aiosqlite
 from banlistd.adapters.storage.database import Database
 from banlistd.adapters.storage.list_ends import note_ends
 from banlistd.adapters.storage.marks import give_marks, known_marks
-from banlistd.adapters.storage.poll_rows import POLL_OF, POLLS, POLLS_OF, keep_validators, poll_of, polls_of, save
+from banlistd.adapters.storage.poll_rows import (
+    POLL_OF,
+    POLLS,
+    POLLS_OF,
+    keep_findings,
+    keep_validators,
+    poll_of,
+    polls_of,
+    save,
+)
 from banlistd.adapters.storage.versions.departures import note_departures
 from banlistd.adapters.storage.versions.version_table import complete_version, note_version
 from banlistd.core.feeds.content import Pending
+from banlistd.core.feeds.found_list import Findings
 from banlistd.core.feeds.schedule import NOT_ENDED
 from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, Poll, RunState, SourceId, Validators
 
@@ -160,9 +170,19 @@ class ImportRuns:
         return await self._database.write(work)
 
     async def mark_completed(
-        self, run: ImportRun, *, added: int, removed: int, policy_hash: PolicyHash, now: float, validators: Validators | None
+        self,
+        run: ImportRun,
+        *,
+        added: int,
+        removed: int,
+        policy_hash: PolicyHash,
+        now: float,
+        validators: Validators | None,
+        findings: Findings | None = None,
     ) -> bool:
         async def work(connection: aiosqlite.Connection) -> bool:
+            if findings is not None:
+                await keep_findings(connection, run.source_id, findings)
             parameters = {"id": run.id, "added": added, "removed": removed, "policy_hash": policy_hash, "now": now}
             if not list(await connection.execute_fetchall(_MARK_COMPLETED, parameters)):
                 return False

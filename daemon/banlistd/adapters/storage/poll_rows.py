@@ -1,10 +1,12 @@
-"""What is remembered of polls, on SQLite. The only file with queries on it."""
+"""What is remembered of polls and of what they showed, in works. The rows are written here alone."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import aiosqlite
 
+from banlistd.core.feeds.found_list import Findings
 from banlistd.model import ContentHash, Poll, SourceId, Validators
 
 _TAKE_VALIDATORS = """etag = excluded.etag, last_modified = excluded.last_modified, body_hash = excluded.body_hash,
@@ -31,6 +33,12 @@ _SAVE_POLL_WITH_VALIDATORS = f"""
     ON CONFLICT (source_id) DO UPDATE SET {_TAKE_POLL}, {_TAKE_VALIDATORS}
 """  # noqa: S608 - as above
 
+_KEEP_FINDINGS = """
+    INSERT INTO findings (source_id, rejected, skipped, octets) VALUES (?, ?, ?, ?)
+    ON CONFLICT (source_id) DO UPDATE
+    SET rejected = excluded.rejected, skipped = excluded.skipped, octets = excluded.octets
+"""
+
 _POLL = "source_id, etag, last_modified, body_hash, recipe, content_hash, due_at, polled_at, failures, error, failing_since"
 
 POLLS = f"SELECT {_POLL} FROM polls"  # noqa: S608 - as above
@@ -47,6 +55,12 @@ async def save(poll: Poll, connection: aiosqlite.Connection) -> None:
         statement = _SAVE_POLL_WITH_VALIDATORS
         parameters = {**parameters, **_parameters_of(poll.source_id, poll.content_hash, poll.validators)}
     await connection.execute(statement, parameters)
+
+
+async def keep_findings(connection: aiosqlite.Connection, source_id: SourceId, findings: Findings) -> None:
+    """In a work: in place of those of the reading before."""
+    skipped = json.dumps([[one.line, one.text, one.reason] for one in findings.skipped])
+    await connection.execute(_KEEP_FINDINGS, (source_id, findings.rejected, skipped, findings.octets))
 
 
 async def keep_validators(

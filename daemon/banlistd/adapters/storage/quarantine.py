@@ -8,12 +8,13 @@ from typing import Any
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
+from banlistd.adapters.storage.poll_rows import save
 from banlistd.adapters.storage.works import write_blob
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.extent import AcceptedSizes
 from banlistd.core.feeds.quarantine import Confirmed, PastContents, Quarantined, SourceHealth
 from banlistd.core.feeds.samples import Sample
-from banlistd.model import ContentHash, SourceId
+from banlistd.model import ContentHash, Poll, SourceId
 
 _COLUMNS = (
     "source_id, content_hash, snapshot, guard, reason, entries, rejected, first_seen, last_seen, refusals, stood, approved"
@@ -134,8 +135,11 @@ class QuarantineTable:
 
         return await self._database.write(work)
 
-    async def confirm(self, source_id: SourceId, now: float, good: Confirmed) -> None:
+    async def confirm(self, poll: Poll, now: float, good: Confirmed) -> None:
+        source_id = poll.source_id
+
         async def work(connection: aiosqlite.Connection) -> None:
+            await save(poll, connection)
             key = {"source_id": source_id, "day": int(now // 86400)}
             parameters = {"source_id": source_id, "now": now, "trailer": good.has_end_count, "content_hash": good.content_hash}
             await connection.execute(_CONFIRM, parameters)

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import aiosqlite
 import pytest
@@ -14,12 +15,13 @@ from banlistd.adapters.storage.polling.source_records import SourceRecordTables
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.extent import AcceptedSizes
+from banlistd.core.feeds.found_list import Findings
 from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceRecord
 from banlistd.core.feeds.value.over_time import BEFORE, SLOTS, ListSizes, Slots
 from banlistd.core.feeds.versions.version import HistoryBounds, Step
-from banlistd.model import ContentHash, PolicyHash, Poll, SourceId
+from banlistd.model import ContentHash, PolicyHash, Poll, Rejected, SourceId
 from banlistd.ports import SourceRecords
 from support.sources import ONE, TWO
 
@@ -35,8 +37,8 @@ async def import_into(database: Database, source_id: SourceId, entries: int) -> 
     await ledger.marks_for([source_id])
     run = await ledger.upsert_pending(Pending(source_id, HASH, PolicyHash("p"), entries, 0, b"snapshot"), 1.0)
     await ledger.mark_completed(run, added=0, removed=0, policy_hash=PolicyHash("p"), now=2.0, validators=None)
-    await ledger.save_poll(Poll(source_id, due_at=9.0, polled_at=3.0))
-    await QuarantineTable(database).confirm(source_id, 3.0, Confirmed(HASH, None, None, None, starts_anew=False))
+    poll = Poll(source_id, due_at=9.0, polled_at=3.0)
+    await QuarantineTable(database).confirm(poll, 3.0, Confirmed(HASH, None, None, None, starts_anew=False))
 
 
 def test_the_record_of_a_source_is_what_the_tables_say(tmp_path: Path) -> None:
@@ -128,7 +130,7 @@ def test_kept_figures_are_those_that_a_new_reader_reads(tmp_path: Path) -> None:
             await ledger.save_poll(Poll(ONE, due_at=4.0, polled_at=3.0, failures=2))
             assert (await check()).refusals == {TWO: "shrunk"}
             assert first.polls == {ONE: (9.0, 0)}  # what was given out does not change
-            await quarantine.confirm(TWO, 5.0, Confirmed(HASH, None, None, None, starts_anew=False))
+            await quarantine.confirm(await ledger.poll(TWO), 5.0, Confirmed(HASH, None, None, None, starts_anew=False))
             assert not (await check()).refusals
             many = [SourceId(f"list-{number}") for number in range(600)]
             for source_id in many:
@@ -210,7 +212,7 @@ def test_the_beginning_of_a_poll_saves_it_and_tells_of_the_good_lists_in_one_tur
     async def begin() -> None:
         async with open_database(tmp_path / "db") as database:
             records, ledger, quarantine = SourceRecordTables(database), ImportRuns(database), QuarantineTable(database)
-            await quarantine.confirm(ONE, 4.0, Confirmed(HASH, True, SIZES, None, starts_anew=False))
+            await quarantine.confirm(Poll(ONE), 4.0, Confirmed(HASH, True, SIZES, None, starts_anew=False))
             failed = Poll(ONE, due_at=9.0, polled_at=5.0, failures=1, error="did not end", failing_since=5.0)
             past = await records.begin(failed, 5.0)
             assert past == await quarantine.past(ONE, 5.0)
@@ -219,3 +221,26 @@ def test_the_beginning_of_a_poll_saves_it_and_tells_of_the_good_lists_in_one_tur
             assert await ledger.poll(ONE) == failed
 
     asyncio.run(begin())
+
+
+def test_a_good_list_leaves_its_findings_with_its_run_and_its_poll_with_its_health(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            ledger, quarantine, findings = ImportRuns(database), QuarantineTable(database), FindingTable(database)
+            await ledger.marks_for([ONE])
+            run = await ledger.upsert_pending(Pending(ONE, HASH, PolicyHash("p"), 7, 0, b"snapshot"), 1.0)
+            found = Findings(1, (Rejected(3, "abc", "no address"),), octets=99)
+            done: dict[str, Any] = {"added": 7, "removed": 0, "policy_hash": PolicyHash("p"), "now": 2.0, "validators": None}
+            assert await ledger.mark_completed(run, **done, findings=found)
+            assert await findings.every() == {ONE: found}
+            # The run of another importer has ended it; what was read was read all the same.
+            later = dataclasses.replace(found, rejected=2)
+            assert not await ledger.mark_completed(run, **done, findings=later)
+            assert await findings.every() == {ONE: later}
+            poll = Poll(ONE, due_at=9.0, polled_at=3.0)
+            await quarantine.confirm(poll, 3.0, Confirmed(HASH, None, None, None, starts_anew=False))
+            saved = await ledger.poll(ONE)
+            assert (saved.due_at, saved.polled_at) == (9.0, 3.0)
+            assert await quarantine.health(ONE) is not None
+
+    asyncio.run(story())

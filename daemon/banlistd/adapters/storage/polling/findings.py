@@ -6,15 +6,9 @@ from collections.abc import Mapping
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
+from banlistd.adapters.storage.poll_rows import keep_findings
 from banlistd.core.feeds.found_list import Findings
 from banlistd.model import Rejected, SourceId
-
-_KEEP = """
-    INSERT INTO findings (source_id, rejected, skipped, octets) VALUES (?, ?, ?, ?)
-    ON CONFLICT (source_id) DO UPDATE
-    SET rejected = excluded.rejected, skipped = excluded.skipped, octets = excluded.octets
-"""
-
 
 _KEEP_ADDRESS = """
     INSERT INTO findings (source_id, rejected, skipped, moved_to) VALUES (?, 0, '[]', ?)
@@ -38,10 +32,8 @@ class FindingTable:
         }
 
     async def keep(self, source_id: SourceId, findings: Findings) -> None:
-        skipped = json.dumps([[one.line, one.text, one.reason] for one in findings.skipped])
-
         async def work(connection: aiosqlite.Connection) -> None:
-            await connection.execute(_KEEP, (source_id, findings.rejected, skipped, findings.octets))
+            await keep_findings(connection, source_id, findings)
 
         await self._database.write(work)
 
