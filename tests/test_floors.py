@@ -205,6 +205,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("guards", "critical"),
         ("guards", "extent"),
         ("guards", "parsed_list"),
+        ("health", "guards"),
         ("health", "quarantine"),
         ("judgement", "completeness"),
         ("joined", "completeness"),

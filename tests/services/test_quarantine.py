@@ -366,7 +366,12 @@ def test_a_version_that_waits_is_asked_for_again_once_its_time_is_over(tmp_path:
     async def life(world: DaemonWorld) -> None:
         outcome = await poll(world)
         assert (outcome.kind, outcome.delay) == (OutcomeKind.REFUSED, 600)
-        assert (await world.ledger.poll(FEED)).due_at == world.clock.now() + 600
+        found = await world.ledger.poll(FEED)
+        assert found.due_at == world.clock.now() + 600
+        # Nothing is wrong, however often it waits.
+        await poll(world, later=60)
+        found = await world.ledger.poll(FEED)
+        assert (found.failures, found.failing_since, found.error.startswith("hold: ")) == (0, None, True)
 
     run(Environment(tmp_path, fetcher=Waiting({FEED: hosts(100)})), config_with(every=HOUR), life)
 

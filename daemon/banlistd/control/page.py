@@ -76,6 +76,7 @@ STATES: Mapping[str, Tone] = {
     "moved": Tone.OPEN,
     "empty": Tone.OPEN,
     "pending": Tone.OPEN,
+    "waiting": Tone.OPEN,
     "polling": Tone.OPEN,
     "never": Tone.OPEN,
     "off": Tone.OFF,

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import OnStale
 from banlistd.core.feeds.found_list import Findings, address_in_words
+from banlistd.core.feeds.guards import waits
 from banlistd.core.feeds.health.conditions import is_dead
 from banlistd.core.feeds.quarantine import PastContents, frozen_at, stale_at
 from banlistd.core.feeds.schedule import NOT_ENDED, delay_after, failing_since, interval_by
@@ -87,14 +88,14 @@ class PollRecord:
         """Save the poll; returns the outcome with its delay. `retry_after`: seconds that the server asked for."""
         now = self._clock.now()
         failures, since, before = 0, None, Poll(source.id)
-        if outcome.error:
+        if outcome.error and not waits(outcome):
             with suppress(LedgerError):
                 before = self._under_way.get(source.id) or await self._ledger.poll(source.id)
                 failures, since = before.failures + 1, failing_since(before, now)
         # A list that a guard refused will hardly be better in a minute; a download that failed may be.
         tries = failures if outcome.kind is OutcomeKind.FAILED else 0
         delay = self._delay(source, tries, now - since if since is not None else 0.0, retry_after, outcome.ttl)
-        if outcome.kind is OutcomeKind.REFUSED and outcome.ttl is not None:
+        if waits(outcome) and outcome.ttl is not None:
             delay = min(delay, max(outcome.ttl, self._rest(source)))
         with suppress(LedgerError):
             poll = Poll(

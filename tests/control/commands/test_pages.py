@@ -82,6 +82,18 @@ def test_status_names_each_failing_source_its_error_and_the_way_out() -> None:
     ]
 
 
+def test_a_version_that_waits_for_its_time_is_no_failure() -> None:
+    waits = {**SOURCE, "quarantined": "hold", "error": "hold: it is tried by others first"}
+
+    assert "12 sources (1 off, 1 waiting), " in str(page_of(STATUS, {**ANSWERS["status"], "waiting": 1}, NOW, ())[0])
+    assert named([waits], failing=True) == []
+    (row,) = table(page_of(SOURCES, [waits], NOW))
+    assert row["STATE"] == "waiting"
+    # A poll that fails meanwhile is one.
+    fails = {**waits, "failures": 1, "error": "HTTP 503"}
+    assert named([fails], failing=True) == ["spamhaus-drop"]
+
+
 def test_status_says_what_is_wrong_with_the_disk_and_what_to_do() -> None:
     page = page_of(STATUS, {**ANSWERS["status"], "ledger_fault": "the database says SQLITE_FULL: \x1b[2J"}, NOW, ())
     text = "\n".join(map(str, page))

@@ -94,6 +94,14 @@ def has(place: Installation, address: str) -> bool:
     return place.ctl("check", address).returncode == 0
 
 
+def waits(place: Installation) -> bool:
+    """Whether its list waits for its time, and nothing is wrong with it."""
+    status, health = place.ask("status"), json.loads(place.ctl("--json", "health").stdout)
+    counts = (status["failing"], status["quarantined"], status["waiting"]) == (0, 0, 1)
+    reasons = [one for one in health["reasons"] if one["message"].startswith("d ")]
+    return counts and not reasons and place.ask("sources", "--failing") == []
+
+
 def take(place: Installation, daemon: Daemon) -> None:
     """What the fleet says now."""
     since = len(daemon.events)
@@ -120,6 +128,7 @@ def test_what_a_canary_refuses_is_stopped_and_never_reaches_a_node_that_waits(tm
         hub.wait_for("fleet_published", since=since)
         take(node, waiting)
         assert waiting.wait_for("blocklist_import_refused", "d")["guard"] == "hold"
+        assert waits(node)
         canary.ctl("resume", "d")
         stopped = hub.wait_for("fleet_list_stopped", "drop")
         assert (stopped["node"], "wide: " in stopped["reason"]) == ("node-1", True)

@@ -21,6 +21,9 @@ _AT_ONCE = 250
 """Rows that are made without a pause."""
 
 
+_HOLD = "hold"  # the guard of what waits, which banlistctl cannot import from the guards: they need numpy
+
+
 class SourceRow(TypedDict):
     """`state`: never, pending, completed or failed. `entries`, `rejected`: of the newest import run. `owned`: set elements.
 
@@ -147,7 +150,8 @@ def rows_asked_for(rows: Sequence[SourceRow], order: SourcesOrder) -> list[Sourc
 
 def is_failing(row: SourceRow) -> bool:
     """Whether a source needs attention: its last poll failed, its list was refused, or its last good list is too old."""
-    bad = row["failures"] or row["state"] == "failed" or row["quarantined"] or row["stale_since"] is not None
+    is_refused = row["quarantined"] and row["quarantined"] != _HOLD
+    bad = row["failures"] or row["state"] == "failed" or is_refused or row["stale_since"] is not None
     return row["enabled"] and bool(bad)
 
 
@@ -240,7 +244,8 @@ def _cells(row: SourceRow, now: float) -> tuple[str, ...]:
 def _state(row: SourceRow) -> str:
     if not row["enabled"]:
         return "off"
-    states = ["refused" if row["quarantined"] else printable(row["state"])]
+    refused = "waiting" if row["quarantined"] == _HOLD and not row["failures"] else "refused"
+    states = [refused if row["quarantined"] else printable(row["state"])]
     states += ["stale"] if row["stale_since"] is not None else []
     states += [printable(one["condition"]) for one in row["oddities"]]
     states += ["polling"] if row["polling"] else []

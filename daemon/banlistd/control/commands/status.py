@@ -43,7 +43,8 @@ class RefreshRow(TypedDict):
 
 
 class StatusAnswer(VerdictAnswer):
-    """`since`: the start of the daemon. `failing`, `quarantined`, `stale`, `polling`: how many enabled sources are.
+    """`since`: the start of the daemon. `failing`, `quarantined`, `stale`, `polling`: how many enabled sources are;
+    `waiting`: of how many a version of a fleet waits for its time (`hold`).
 
     `kept`: how many enabled sources ban nothing (action: none).
     `odd`: how many enabled sources are dead, frozen, moved or empty.
@@ -65,6 +66,7 @@ class StatusAnswer(VerdictAnswer):
     kept: int
     failing: int
     quarantined: int
+    waiting: int
     stale: int
     polling: int
     odd: dict[str, int]
@@ -131,7 +133,8 @@ async def _status(parts: "Parts") -> StatusAnswer:
         "enabled": len(enabled),
         "kept": census.kept,
         "failing": sum(bool(poll.failures) for source_id, poll in overview.polls.items() if source_id in enabled),
-        "quarantined": len(enabled & overview.refusals.keys()),
+        "quarantined": len((enabled & overview.refusals.keys()) - overview.waiting),
+        "waiting": len(enabled & overview.waiting),
         "stale": len(enabled & overview.stale_since(concerned, now).keys()),
         "odd": _counts(overview.oddities(concerned, now)),
         "polling": len(enabled & parts.poll_record.under_way.keys()),
@@ -203,6 +206,7 @@ def _page_of_all(answer: StatusAnswer, context: PageContext) -> Page:
         "with action none": answer["kept"],
         "failing": answer["failing"],
         "in quarantine": answer["quarantined"],
+        "waiting": answer["waiting"],
         "stale": answer["stale"],
         **{printable(condition): count for condition, count in answer["odd"].items()},
         "polling": answer["polling"],
@@ -278,6 +282,7 @@ _EXAMPLE: StatusAnswer = {
     "kept": 0,
     "failing": 0,
     "quarantined": 0,
+    "waiting": 0,
     "stale": 0,
     "odd": {"dead": 0, "frozen": 0, "moved": 0, "empty": 0},
     "polling": 0,

@@ -12,9 +12,11 @@ from banlistd.core.feeds.critical import CriticalReference
 from banlistd.core.feeds.extent import FEW, AcceptedSizes, Extent, Size, percent
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.core.printing import counted
-from banlistd.model import Action, Family, Refusal
+from banlistd.model import Action, Family, Outcome, OutcomeKind, Refusal
 
 HOLD = "hold"
+"""A version of a fleet's list that waits until others have tried it; no other refusal says nothing against the content."""
+
 SHRUNK = "shrunk"
 TURNOVER = "turnover"
 
@@ -227,3 +229,8 @@ def first_refusal(candidate: Candidate) -> Refusal | None:
     """The refusal of the first guard that has a reason; None if the content may pass."""
     refusals = (Refusal(name, reason) for name, guard in GUARDS.items() if (reason := guard(candidate)))
     return next(refusals, None)
+
+
+def waits(outcome: Outcome) -> bool:
+    """Whether a poll ended with a version that waits: no other refusal says for how long (`ttl`)."""
+    return outcome.kind is OutcomeKind.REFUSED and outcome.ttl is not None

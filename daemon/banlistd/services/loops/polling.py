@@ -12,6 +12,7 @@ from typing import Protocol
 from banlistd.control_api import RefreshProgress
 from banlistd.core.config.combining.sources import allowing_first, import_waves
 from banlistd.core.config.model import Source
+from banlistd.core.feeds.guards import waits
 from banlistd.model import Outcome, OutcomeKind, SourceId
 from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.reloading.live_config import LiveConfig
@@ -188,7 +189,7 @@ class PollLoop:
         finally:
             self._imports -= 1
             self._scheduler.leave(source.id)
-        if outcome.error:
+        if outcome.error and not waits(outcome):
             self._errors[source.id] = outcome.error
         elif outcome.kind not in (OutcomeKind.DEFERRED, OutcomeKind.SUSPENDED):
             self._errors.pop(source.id, None)

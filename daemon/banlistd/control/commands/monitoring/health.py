@@ -35,6 +35,7 @@ class HealthAnswer(TypedDict):
 async def _answer(parts: "Parts", _: tuple[()]) -> HealthAnswer:
     import asyncio
 
+    from banlistd.core.feeds.guards import HOLD
     from banlistd.services.verdicts.health import TRIES, ListHealth, health_of
 
     service = parts.service
@@ -44,7 +45,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> HealthAnswer:
     lists = ListHealth(
         [one.id for one in enabled if one.id in polls and polls[one.id][1] >= TRIES],
         [one.id for one in enabled if one.id in stale],
-        [one.id for one in enabled if one.id in figures.refusals],
+        [one.id for one in enabled if figures.refusals.get(one.id, HOLD) != HOLD],
     )
     verdict, reasons = health_of(
         host.verdict, host.reasons, lists, ledger_fault=parts.storage.fault, drift_recurs=service.repairs.recur

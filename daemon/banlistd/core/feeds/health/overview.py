@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from banlistd.core.config.model import Source
+from banlistd.core.feeds.guards import HOLD
 from banlistd.core.feeds.health.conditions import FeedState, Oddity, oddities_of
 from banlistd.core.feeds.quarantine import SourceHealth, frozen_at, stale_at
 from banlistd.model import Poll, SourceId
@@ -44,6 +45,11 @@ class Overview:
     refusals: Mapping[SourceId, str]
     empty: frozenset[SourceId]
     moved_to: Mapping[SourceId, str]
+
+    @property
+    def waiting(self) -> frozenset[SourceId]:
+        """The sources of which a version waits for its time (`fleet: hold`): nothing is wrong with them."""
+        return frozenset(source_id for source_id, guard in self.refusals.items() if guard == HOLD)
 
     @property
     def known(self) -> frozenset[SourceId]:
