@@ -22,6 +22,7 @@ from banlistd.adapters.firewalls.nftables.inspection import (
     table_state,
 )
 from banlistd.adapters.firewalls.nftables.lookups.chains import chains_in
+from banlistd.adapters.firewalls.nftables.lookups.kept_look import KeptLook, markers_after
 from banlistd.adapters.firewalls.nftables.lookups.scopes import conditions_in
 from banlistd.adapters.firewalls.nftables.nft import NEEDED_RIGHTS, accepts
 from banlistd.adapters.firewalls.nftables.ownership import (
@@ -33,6 +34,7 @@ from banlistd.adapters.firewalls.nftables.ownership import (
     remarks_on,
 )
 from banlistd.adapters.firewalls.nftables.rules import PROBES
+from banlistd.adapters.firewalls.nftables.samples import Sampling
 from banlistd.adapters.firewalls.nftables.sets import table_body
 from banlistd.adapters.firewalls.nftables.structure import REFUSED_RULES, TABLE, TEXT_PARTS, RuleForm, rehearsal
 from banlistd.adapters.firewalls.threaded import ThreadedFirewall
@@ -93,6 +95,7 @@ class NftablesFirewall(ThreadedFirewall):
         self._sound: tuple[int, FirewallState] | None = None  # the generation and the state that `verify` last found sound
         # A lock of threads, not of coroutines: a cancelled coroutine leaves its thread running.
         self._lock = threading.Lock()
+        self._kept = KeptLook()
 
     async def wait_for_external_change(self) -> ExternalChange:
         """As in `ports`. Changes of other tables are not reported. Raises FirewallError where it receives no notices."""
@@ -116,10 +119,12 @@ class NftablesFirewall(ThreadedFirewall):
     def _verify(self, state: FirewallState) -> Verification:
         with self._at_work("cannot read the firewall") as wire, self._certainty() as certainty:
             self._sources = state.sources
-            generation = wire.generation()
+            look = self._kept.at(wire, look_at)
+            generation = look.generation
             settled = self._sound is not None and self._sound[0] == generation and self._sound[1] is state
             sample = CLOSE_SAMPLE if certainty.close else SAMPLE
-            verdict = faults_of(wire, state, random.SystemRandom(), sample, form=self._form, settled=settled)
+            sampling = Sampling(random.SystemRandom(), sample)
+            verdict = faults_of(wire, state, sampling, self._kept, look, form=self._form, settled=settled)
             certainty.sound = verdict.sound
             if self._monitor is not None:
                 self._monitor.forget(irrelevant(self._monitor.touched))
@@ -137,7 +142,7 @@ class NftablesFirewall(ThreadedFirewall):
                     absence.commits += adopt(wire)
             if not self._tidied and self._sources is not None:
                 self._tidied = True
-                look = look_at(wire)
+                look = self._kept.at(wire, look_at)
                 if look.used and (surplus := look.surplus(self._sources)):
                     with self._monitor.away(wire) as absence:
                         remove_sets(look, surplus, wire, absence)
@@ -145,7 +150,7 @@ class NftablesFirewall(ThreadedFirewall):
 
     def _contents(self) -> Mapping[Mark, AddressSet]:
         with self._at_work("cannot read the firewall") as wire:
-            return contents_of(dump_maps(wire, look_at(wire).names))
+            return contents_of(dump_maps(wire, self._kept.at(wire, look_at).names))
 
     def _scope_numbers(self) -> Mapping[str, int]:
         with self._at_work("cannot read the firewall") as wire:
@@ -164,7 +169,11 @@ class NftablesFirewall(ThreadedFirewall):
             self._sound = None
             touched = self._monitor.touched if self._monitor else frozenset()
             self._sources = change.sources
+            before, known = wire.generation(), self._markers_at
             elements = self._apply_possible(change, wire, absence)
+            after = self._kept.own_since(before)
+            if known is not None and known[0] == before and after is not None:
+                self._markers_at = after, markers_after(known[1], change)
             if self._monitor:
                 self._monitor.settle(rewritten(change, touched))
             return elements
@@ -177,7 +186,7 @@ class NftablesFirewall(ThreadedFirewall):
         """
 
         def apply(form: RuleForm) -> int:
-            return apply_change(change, wire, absence, self._ownership, self._nft_knows, form=form)
+            return apply_change(change, wire, absence, self._ownership, self._nft_knows, self._kept, form=form)
 
         try:
             return apply(self._form)

@@ -4,11 +4,11 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from random import Random
 
 from banlistd.adapters.firewalls.marker_text import marker_of
 from banlistd.adapters.firewalls.nftables.look import Look, TableState, maps_asked, names_in_use
 from banlistd.adapters.firewalls.nftables.lookups.chains import chains_of_table, dumped, misplaced
+from banlistd.adapters.firewalls.nftables.lookups.kept_look import KeptLook, SoundRules
 from banlistd.adapters.firewalls.nftables.lookups.matching import NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, count_loads
 from banlistd.adapters.firewalls.nftables.lookups.outlines import present_rules, wanted_rules
 from banlistd.adapters.firewalls.nftables.records import (
@@ -133,24 +133,24 @@ def read_counters(wire: NetlinkSocket, markers: Sequence[Marker]) -> Mapping[Mar
 def faults_of(
     wire: NetlinkSocket,
     state: FirewallState,
-    chance: Random,
-    sample: int = SAMPLE,
+    sampling: Sampling,
+    kept: KeptLook,
+    look: Look,
     *,
     form: RuleForm,
-    settled: bool = False,
+    settled: bool,
 ) -> Verification:
     """Compare rules in outline, the numbers of sets and elements, the services whose answers pass, and a sample of each map.
 
-    `chance`: chooses the sample. `sample`: elements of each map. `form`: which rules are written. `settled`: the
-    same state was found sound, and no process has committed since; then only the samples are compared.
+    `look`: the table, of this moment. `kept`: knows whether its rules were found sound, and no process but ours has committed
+    since: then they are not read again. `form`: which rules are written. `settled`: the same state was found sound, and no
+    process has committed since; then only the samples are compared.
     """
-    chains = chains_of_table(wire)
-    used = used_sets(wire, chains.keys())
+    used = look.used
     found = _sets(wire)
     sets = {
         BASES.get(name, name): found[name] for name in (*names_in_use(used, found).values(), APPLIED, WATCHING) if name in found
     }
-    sampling = Sampling(chance, sample)
     if settled:
         maps = {map_id: elements_of(map_id, map_entries) for map_id, map_entries in state.map_entries.items()}
         return Verification(
@@ -178,11 +178,14 @@ def faults_of(
     present = {map_id.name: entries for map_id, entries in state.map_entries.items() if map_id.name in sets}
     asked = {name for name, entries in present.items() if _is_asked(sets[name], entries)}
     shaped = named and asked == maps_asked(used)
-    shaped = shaped and present_rules(_rules(wire), {one.name for one in sets.values()}) == wanted_rules(
-        state.sources, asked, form=form
-    )
+    rules = SoundRules(state.sources, form, tuple(used), frozenset(asked))
+    if shaped and rules != kept.rules:
+        shaped = present_rules(_rules(wire), {one.name for one in sets.values()}) == wanted_rules(
+            state.sources, asked, form=form
+        )
+        kept.note_rules(look.generation, rules if shaped else None)
     table = table_state(wire)
-    shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not misplaced(chains)
+    shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not look.misplaced
     wrong = [
         map_id
         for map_id, map_entries in state.map_entries.items()

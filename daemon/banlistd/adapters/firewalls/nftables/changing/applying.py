@@ -15,7 +15,8 @@ from banlistd.adapters.firewalls.nftables.changing.batch import compose, creatio
 from banlistd.adapters.firewalls.nftables.changing.staging import MOST_ELEMENTS, Limit, Staging, distrusting, staging_of
 from banlistd.adapters.firewalls.nftables.changing.steps import steps_of
 from banlistd.adapters.firewalls.nftables.inspection import look_at
-from banlistd.adapters.firewalls.nftables.look import Look
+from banlistd.adapters.firewalls.nftables.look import Look, TableState
+from banlistd.adapters.firewalls.nftables.lookups.kept_look import KeptLook
 from banlistd.adapters.firewalls.nftables.nft import run_nft
 from banlistd.adapters.firewalls.nftables.ownership import adopt, flags_for, found, refuse_foreign_owner
 from banlistd.adapters.firewalls.nftables.records import Elements
@@ -47,15 +48,16 @@ def apply_change(
     absence: Absence,
     ownership: Ownership,
     nft_knows: Callable[[], bool],
+    kept: KeptLook,
     *,
     form: RuleForm,
 ) -> int:
     """Carry out `change`; returns how many map elements were written or removed. Counts our commits in `absence`.
 
-    `nft_knows`: whether nft accepts the flags of an owned table. `form`: which rules are written. Raises
-    RefusedRuleError where nft or the kernel refuses a rule, other FirewallErrors, and OSError.
+    `kept`: the last look at the table. `nft_knows`: whether nft accepts the flags of an owned table. `form`: which rules are
+    written. Raises RefusedRuleError where nft or the kernel refuses a rule, other FirewallErrors, and OSError.
     """
-    before = look_at(wire)
+    before = kept.at(wire, look_at)
     # Raises, before anything happens, for an id or mark that must not get into a script.
     structure_of(change.sources, form=form)
     refuse_foreign_owner(before.table, wire)
@@ -65,10 +67,9 @@ def apply_change(
         absence.commits += before.generation - began
     elif ownership is not Ownership.NO:
         absence.commits += adopt(wire)
-    writing = _Writing(wire, absence, flags_for(before.table, ownership), form)
+    writing = _Writing(wire, absence, flags_for(before.table, ownership), kept, form)
     if not change.reshape:
-        # To adopt a table is a commit, after which the look is stale.
-        return writing.carry_out(change, before if ownership is Ownership.NO else None)
+        return writing.carry_out(change)
     if WATCHING in before.sets and before.sets[WATCHING].form != WATCHING_FORM:
         # Another process has made it anew. No rule of ours can look into it.
         remove_sets(before, [WATCHING], wire, absence)
@@ -129,27 +130,26 @@ class _Writing:
     wire: NetlinkSocket
     absence: Absence
     table_flags: int | None
+    kept: KeptLook
     form: RuleForm
 
-    def carry_out(self, change: Change, seen: Look | None = None) -> int:
+    def carry_out(self, change: Change) -> int:
         """A map with unexpected content is written whole. Returns how many map elements were written or removed.
 
-        `seen`: the table, if it was looked at just now. The kernel refuses a batch where a process has written since.
+        The kernel refuses a batch where a process has written since the last look.
         """
         distrusted: frozenset[MapId] = frozenset()
         patience = _Patience()
         limit = Limit(MOST_ELEMENTS, self.wire.room())
         while True:
-            look, seen = seen or look_at(self.wire), None
+            look = self.kept.at(self.wire, look_at)
             _refuse_without_table(change, look, form=self.form)
             staging = staging_of(distrusting(change, distrusted), look, limit)
             try:
                 elements = self._fill(staging, look, limit)
                 steps = steps_of(staging.change)
-                known = None if staging.sets or staging.markers else look
                 for step in steps:
-                    elements += self._commit(step, staging, known, switches=step is steps.main)
-                    known = None
+                    elements += self._commit(step, staging, switches=step is steps.main)
             except _UnexpectedContentError as exc:
                 if exc.map_id in distrusted:
                     raise exc.__cause__ or exc from None
@@ -180,15 +180,16 @@ class _Writing:
             raise _LostSetError from exc
         return sum(len(staged) for base, staged in staging.sets.items() if base in EVERY_MAP)
 
-    def _commit(self, change: Change, staging: Staging, seen: Look | None, *, switches: bool) -> int:
-        """One transaction. After a foreign commit the table is read again. `seen`: as nothing of ours has written since."""
+    def _commit(self, change: Change, staging: Staging, *, switches: bool) -> int:
+        """One transaction. After a foreign commit the table is read again."""
         patience = _Patience()
         while True:
-            look, seen = seen or look_at(self.wire), None
+            look, rules = self.kept.at(self.wire, look_at), self.kept.rules
             _refuse_without_table(change, look, form=self.form)
             if switches:
                 _refuse_altered(staging, look, self.wire)
             composed = compose(change, look, staging, self.table_flags, form=self.form, switches=switches)
+            self.kept.forget()
             try:
                 self.wire.commit(composed.batch)
             except NetlinkError as exc:
@@ -200,7 +201,11 @@ class _Writing:
                 else:
                     raise
             else:
-                self.absence.commits += min(1, self.wire.generation() - look.generation)
+                generation = self.wire.generation()
+                self.absence.commits += min(1, generation - look.generation)
+                is_of_elements = not composed.has_rules and bool(composed.elements or change.markers)
+                if is_of_elements and look.table == TableState(0, 0):
+                    self.kept.follow(look, rules, change, generation)
                 return composed.elements
 
 

@@ -53,11 +53,14 @@ from banlistd.model import ServiceEndpoint
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Composed:
-    """`maps`: the map that each message number belongs to. `elements`: how many map elements the batch writes or removes."""
+    """`maps`: the map that each message number belongs to. `elements`: how many map elements the batch writes or removes.
+    `has_rules`: whether it writes rules too.
+    """
 
     batch: Batch
     maps: Mapping[int, MapId]
     elements: int
+    has_rules: bool
 
 
 def creation(staging: Staging, look: Look, *, form: RuleForm) -> Batch:
@@ -129,14 +132,15 @@ def compose(
     names = staging.names(look) if switches else look.names
     sets = Lookups(names, _maps_with_elements(change, look, names))
     batch = begun(look.generation, table_flags)
-    if (switches and (change.reshape or staging.sets)) or sets.asked != look.asked:
+    has_rules = (switches and (change.reshape or bool(staging.sets))) or sets.asked != look.asked
+    if has_rules:
         add_rules(batch, change, look, sets, form=form)
     maps, elements = _write_elements(batch, change, names)
     if switches:
         _write_passes(batch, change, staging, names)
     _write_markers(batch, change, look)
     batch.end()
-    return Composed(batch, maps, elements)
+    return Composed(batch, maps, elements, has_rules)
 
 
 def begun(generation: int | None, table_flags: int | None = None) -> Batch:
