@@ -28,3 +28,24 @@ def test_a_changed_setting_is_kept_under_the_same_policy(tmp_path: Path) -> None
                 assert (kept.backend, kept.owner, kept.translated) == (backend, owner, translated)
 
     asyncio.run(story())
+
+
+def test_what_is_kept_is_not_looked_for_again_until_another_database_takes_over(tmp_path: Path) -> None:
+    policy = policy_of(Config(), {}, 0.0)
+
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            table = BootSnapshotTable(database, BackendName.NFTABLES, Ownership.NO, translated=False)
+            for _ in range(2):
+                await table.keep(policy.hash, policy, [])
+            await database.run("DELETE FROM footing")
+            await table.keep(policy.hash, policy, [])
+            assert await last_boot_snapshot(database) is None
+            before = database.successors
+            (tmp_path / "db").unlink()
+            await database.run("SELECT 1")
+            assert database.successors > before
+            await table.keep(policy.hash, policy, [])
+            assert await last_boot_snapshot(database) is not None
+
+    asyncio.run(story())

@@ -12,6 +12,7 @@ from banlistd.core.mqtt.home_assistant import BIRTH_TOPIC, NodeIdentity, descrip
 from banlistd.core.mqtt.topics import NodeTopics
 from banlistd.events import Event, EventName
 from banlistd.ports.mqtt import BusMessage
+from banlistd.services.telling import broker
 from banlistd.services.telling.broker import BrokerDuties, BrokerTalk
 from banlistd.services.telling.broker_record import BrokerRecord
 from banlistd.services.telling.event_stream import KEPT, EventStream
@@ -170,5 +171,25 @@ def test_only_a_host_that_is_described_listens_to_the_start_of_home_assistant() 
         await asyncio.gather(running, return_exceptions=True)
         assert found == [False, True, False]
         assert TOPICS.order in bus.topics
+
+    asyncio.run(main())
+
+
+def test_the_state_is_sent_where_an_import_ends_and_not_where_it_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "STATE_REST", 0.0)
+
+    async def main() -> None:
+        life, bus = Life(), FakeConnection()
+        running = asyncio.create_task(BrokerTalk(bus, life.duties, life.stream, life.stream, life.record).run())
+        async with asyncio.timeout(60):
+            for name, states in ((EventName.IMPORT_STARTED, 1), (EventName.IMPORT_COMPLETED, 2)):
+                life.stream.announce(Event(name, "a: polling"))
+                while life.record.read_up_to < life.stream.newest(1).last or len(bus.payloads("state")) < states:  # noqa: ASYNC110
+                    await asyncio.sleep(0)
+                for _ in range(10):  # turns of the loop, in which another one would be sent
+                    await asyncio.sleep(0)
+                assert len(bus.payloads("state")) == states
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
     asyncio.run(main())

@@ -45,6 +45,7 @@ from banlistd.services.fleet.fleet_lists import FleetLists
 from banlistd.services.obeying.remembered import RememberedOrders
 from banlistd.services.reports.clock_witness import ClockWitness
 from banlistd.services.telling.broker_record import BrokerRecord
+from banlistd.starting import garbage
 from support.fakes import FakeAnnouncer, FakeClock, FakeFetcher
 from support.many_nodes.crowd import say
 from support.many_nodes.pull_programs import PullPrograms
@@ -184,8 +185,7 @@ async def _run(order: dict[str, Any]) -> None:
                 shutil.copyfile(first.database, place.database)
             both = zip(configs, places, strict=True)
             nodes += await asyncio.gather(*(_opened(stack, mine, place, shared) for mine, place in both))
-        gc.freeze()  # as a daemon does after its start
-        gc.enable()
+        garbage.look_from_now_on()  # as a daemon does after its start
         await said
 
 

@@ -63,6 +63,8 @@ class Database:
         self._companions: Companions = {}
         self._lock = asyncio.Lock()
         self._fault = ""
+        self.successors = 0
+        """How often another file, or memory, has taken over: what was known of the rows is to be read again then."""
         # Whether the state in memory is that of the file and what has come since.
         self._continues = False
         self._faults: asyncio.Queue[str] = asyncio.Queue()
@@ -194,11 +196,13 @@ class Database:
         return True
 
     def _use(self, file: aiosqlite.Connection) -> None:
+        self.successors += 1
         self._connection, self._fault = file, ""
         if self._path is not None:
             self._identity, self._companions = identity_of(self._path), companions_of(self._path)
 
     def _step_into(self, memory: aiosqlite.Connection, words: str) -> None:
+        self.successors += 1
         self._connection, self._fault = memory, words
         self._faults.put_nowait(words)
 

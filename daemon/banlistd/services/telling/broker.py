@@ -115,8 +115,8 @@ class BrokerTalk:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _tell(self) -> None:
-        """Events as they come, with those since the last connection, and the state: at once, after each event that changes it,
-        and now and then.
+        """Events as they come, with those since the last connection, and the state: at once, after each event that changes it
+        (the beginning of an import changes nothing), and now and then.
         """
         loop = asyncio.get_running_loop()
         told_at, is_old = 0.0, True
@@ -132,7 +132,7 @@ class BrokerTalk:
                 # Which of them would have been sent is not known any more.
                 self._record.earlier += read.lost
             for each in read.events:
-                is_old = True
+                is_old = is_old or each.event.name is not EventName.IMPORT_STARTED
                 self._send_event(each)
             self._announce_refusals()
             if not read.events:

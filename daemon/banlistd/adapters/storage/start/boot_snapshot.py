@@ -30,11 +30,16 @@ class BootSnapshotTable:
         self._backend = backend
         self._owner = owner
         self._translated = translated
+        self._kept: tuple[int, str] | None = None  # in which database there is what
 
     async def keep(self, policy_hash: PolicyHash, policy: Policy, protected: Sequence[Protected]) -> None:
         # A restart may have changed the settings under the same policy.
         known = f"{policy_hash} {self._backend} {self._owner} {self._translated}"
+        there = self._database.successors, known
+        if there == self._kept:
+            return
         if await self._database.run("SELECT 1 FROM footing WHERE policy_hash = ?", (known,)):
+            self._kept = there
             return
         snapshot = BootSnapshot(self._backend, self._owner, self._translated, policy, protected)
         body = await asyncio.to_thread(encode, snapshot)  # thousands of ranges may be allowed
@@ -43,3 +48,4 @@ class BootSnapshotTable:
             await connection.execute(_KEEP, {"policy_hash": known, "body": body})
 
         await self._database.write(work)
+        self._kept = there
