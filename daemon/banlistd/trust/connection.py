@@ -52,6 +52,7 @@ class Authorities:
     def context(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self._ca)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.options |= ssl.OP_NO_TICKET  # the program ends before it could be used
         context.hostname_checks_common_name = False
         return context
 

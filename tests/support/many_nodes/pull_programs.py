@@ -12,13 +12,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from banlistd.trust.taking import Pull
 
 _LENGTH = 8
 _MOST_LISTS = 16
+_PIECE = 1 << 16
 
 
 class PullPrograms:
@@ -26,30 +26,34 @@ class PullPrograms:
 
     def __init__(self, count: int) -> None:
         self._free: asyncio.Queue[socket.socket] = asyncio.Queue()
-        self._threads = ThreadPoolExecutor(count)
         for _ in range(count):
             here, there = socket.socketpair()
             command = [sys.executable, "-m", "support.many_nodes.pull_programs", str(there.fileno())]
             subprocess.Popen(command, pass_fds=[there.fileno()])  # it ends once this process has
             there.close()
+            here.setblocking(False)
             self._free.put_nowait(here)
 
     async def answer(self, order: Mapping[str, Any], descriptors: Sequence[int], seconds: float) -> dict[str, Any]:
-        """In place of a program of its own. The time until a process is free does not count."""
-        channel = await self._free.get()
-        try:
-            asked = asyncio.get_running_loop().run_in_executor(self._threads, _ask, channel, order, descriptors)
-            return await asyncio.shield(asked)
-        finally:
-            self._free.put_nowait(channel)
+        """In place of a program of its own, for which a node waits as here, in its loop. The time until a process is free does
+        not count.
+        """
+        return await asyncio.shield(self._answer(await self._free.get(), order, descriptors))
 
-
-def _ask(channel: socket.socket, order: Mapping[str, Any], descriptors: Sequence[int]) -> dict[str, Any]:
-    octets = json.dumps(order).encode()
-    socket.send_fds(channel, [len(octets).to_bytes(_LENGTH)], descriptors)
-    channel.sendall(octets)
-    answer: dict[str, Any] = json.loads(_read(channel, int.from_bytes(_read(channel, _LENGTH))))
-    return answer
+    async def _answer(self, channel: socket.socket, order: Mapping[str, Any], descriptors: Sequence[int]) -> dict[str, Any]:
+        loop = asyncio.get_running_loop()
+        octets = json.dumps(order).encode()
+        socket.send_fds(channel, [len(octets).to_bytes(_LENGTH)], descriptors)
+        await loop.sock_sendall(channel, octets)
+        said = bytearray()
+        while len(said) < _LENGTH or len(said) < _LENGTH + int.from_bytes(said[:_LENGTH]):
+            piece = await loop.sock_recv(channel, _PIECE)
+            if not piece:
+                raise EOFError
+            said += piece
+        self._free.put_nowait(channel)
+        answer: dict[str, Any] = json.loads(said[_LENGTH:])
+        return answer
 
 
 def _read(channel: socket.socket, length: int) -> bytes:
