@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ import pytest
 
 from support.certificates import Authority
 from support.fleet_document import answered, configured, walk
-from system.boot.cable import NEAR, lay_cable
-from system.boot.machine import Machine
+from system.boot.cable import FAR, NEAR, lay_cable
+from system.boot.machine import PATIENCE, Machine
 from system.boot.machine_image import packages
 from system.boot.table_owner import renew_table
 from system.boot.visitor import Visitor
@@ -26,12 +27,21 @@ from system.boot.written_lines import block
 
 pytestmark = pytest.mark.boot
 
-CLEAN, BANNED, LATER, SHARED = "203.0.113.250", "198.51.100.7", "198.51.100.8", "203.0.113.9"
+CLEAN, BANNED, LATER, SHARED, POISON = "203.0.113.250", "198.51.100.7", "198.51.100.8", "203.0.113.9", "203.0.113.77"
 MOSQUITTO, NGINX = "packaging/mosquitto/README.md", "packaging/nginx/README.md"
 CONFIGURATION, LIST, STICK = "/etc/banlistd/banlistd.yaml", "/etc/banlistd/lists/drop.txt", "/media/stick"
 FAIL2BAN, JAILS = "packaging/fail2ban/README.md", "fail2ban bans through banlistd"
 PUBLIC = "/var/lib/banlistd/fleet/public"
 PASSPHRASE = "/root/passphrase"  # noqa: S105 - the path of a file
+
+_FILE_SERVER = """
+import http.server, ssl
+server = http.server.ThreadingHTTPServer(("", 443), http.server.SimpleHTTPRequestHandler)
+context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+context.load_cert_chain("/root/hub-b/tls.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,3 +295,52 @@ def test_hub_that_was_rebooted_goes_on(site: Site) -> None:
     site.hub.wait_for("EVENT=fleet_published", since=since)
     site.node.run("banlistctl", "refresh", "drop")
     assert site.ask("check", "198.51.100.10")["banned"]
+
+
+def test_two_hubs_sign_for_each_other_under_the_unit_and_what_only_one_has_is_not_published(site: Site) -> None:
+    """The node's machine becomes hub-b, whose key was made there."""
+    a, b, section = site.hub, site.node, "Two hubs that must both sign"
+    for who, commands in walk()[section]:
+        if commands != "banlistctl fleet\n":
+            type_in(a if who == "hub-a" else b, answered(commands, PASSPHRASE), f"/root/{who}")
+        carry(b, a)
+    type_in(b, "install -m 600 /root/hub-b/hub-key /etc/banlistd/credentials/hub-key")
+    serve_files_of_hub_b(b, site.authority)
+    a.write("/usr/local/share/ca-certificates/test.crt", ca_of(site.authority))
+    a.run("update-ca-certificates")
+    a.write("/etc/hosts", f"127.0.0.1 localhost\n{NEAR} broker.example\n{FAR} hub-b.example\n")
+    lines, lists = configured(section, "cosigners"), f"sources:\n  - {{id: drop, path: {LIST}}}\n"
+    since = a.now()
+    for machine, other in ((b, "a.example"), (a, "hub-b.example")):
+        machine.write(LIST, f"{BANNED}\n{SHARED}\n")
+        machine.write(CONFIGURATION, f"backend: memory\n{lines.replace('hub-b.example', other)}{lists}")
+        machine.run("systemctl", "restart", "banlistd")
+    assert published(a, since) == 2
+    newest = f"ls -v {PUBLIC}/metadata/*.drop.json | tail -n 1"
+    signed = json.loads(type_in(a, f'cat "$({newest})"'))["signatures"]
+    assert [bool(one["sig"]) for one in signed] == [True, True]
+
+    # It has passed no guard of hub-b, and is not published.
+    since = b.now()
+    a.write(LIST, f"{BANNED}\n{SHARED}\n{POISON}\n")
+    a.run("banlistctl", "refresh", "drop")
+    end = time.monotonic() + PATIENCE
+    while not any(POISON in one["reason"] for one in json.loads(b.say("banlistctl", "--json", "fleet"))["signatures"]):
+        assert time.monotonic() < end
+    assert len(json.loads(type_in(a, f'cat "$({newest})"'))["signatures"]) == len(signed)
+    for machine in (a, b):
+        assert not {"fleet_fault", "hub_refused"} & {entry.get("EVENT") for entry in machine.journal(f"--after-cursor={since}")}
+
+
+def serve_files_of_hub_b(hub: Machine, authority: Authority) -> None:
+    """Its machine has no nginx."""
+    hub.write("/root/hub-b/tls.pem", authority.signed("hub-b.example", "DNS:hub-b.example").read_text(), 0o600)
+    type_in(hub, f"ln -s {PUBLIC} /srv/fleet")
+    hub.run("systemd-run", "--unit=files", "--working-directory=/srv", "python3", "-c", _FILE_SERVER)
+
+
+def published(hub: Machine, since: str) -> int:
+    """How many entries the first version of the list has that is published after a place in the journal."""
+    while " drop (" not in (found := hub.wait_for("EVENT=fleet_published", since=since))["MESSAGE"]:
+        since = found["__CURSOR"]
+    return int(found["ENTRIES"])
