@@ -109,6 +109,12 @@ def test_a_part_has_no_border_within_a_network_of_another_hook() -> None:
     test_a_revised_plan_is_the_whole_plan.hypothesis.inner_test((one, replace(one, never_banned=[])))  # type: ignore[attr-defined]
 
 
+def test_networks_that_come_into_an_empty_map_come_whole() -> None:
+    blocking = SourceSlot(Mark(1), SourceId("s1"), Action.DROP, Direction.IN)
+    one = PlanCase(V4, (blocking,), {SourceId("s1"): None}, [])
+    test_a_revised_plan_is_the_whole_plan.hypothesis.inner_test((one, replace(one, spans={SourceId("s1"): [(0, 2)]})))  # type: ignore[attr-defined]
+
+
 @given(two_worlds)
 def test_what_differs_is_the_same_with_moves_or_without(worlds: tuple[PlanCase, PlanCase]) -> None:
     was, basis = (world.basis() for world in worlds)

@@ -31,7 +31,8 @@ _NONE: dict[Family, Addresses] = {family: np.empty(0, dtype=dtype) for family, d
 
 
 def no_addresses(family: Family) -> Addresses:
-    return _NONE[family]
+    """Another object each time: columns that are the same object are those of single addresses (`MapEntries`)."""
+    return _NONE[family].view()
 
 
 def to_number(address: Any) -> int:
