@@ -16,7 +16,7 @@ from banlistd.core.ruleset.lifting import Consent, lift_of
 from banlistd.core.ruleset.measuring.durations import Durations
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.protection import Hit, ProtectionExclusions
-from banlistd.core.ruleset.recovery import decide, is_held
+from banlistd.core.ruleset.recovery import decide, is_held, same_markers
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.errors import LedgerError
 from banlistd.model import (
@@ -243,7 +243,7 @@ class Enforcer:
         if consent is not None:
             consent(await asyncio.to_thread(lift_of, await self._in_force(), desired.state))
         markers = await self._firewall.markers()
-        known = self._state is not None and set(self._state.markers) == set(markers)
+        known = self._state is not None and same_markers(self._state.markers, markers)
         present = self._state if known else await self._present(markers, desired.state, protected)
         verdict = await self._firewall.verify(present) if present is not None else Verification()
         found, moves = FoundState(markers, present, verdict), desired.moves if known else None
@@ -286,7 +286,7 @@ class Enforcer:
     ) -> FirewallState | None:
         """The state that the markers name, or None if it is not known."""
         # The same contents under the same policy are the same plan, as after a restart in which nothing has changed.
-        return desired if set(markers) == set(desired.markers) else await self._reconstruct(markers, protected)
+        return desired if same_markers(markers, desired.markers) else await self._reconstruct(markers, protected)
 
     async def _reconstruct(self, markers: Sequence[Marker], protected: Sequence[Protected]) -> FirewallState | None:
         """The state that the markers name, if their contents are still stored; else None."""

@@ -180,3 +180,9 @@ def test_a_slot_that_neither_logs_nor_samples_is_written_as_before() -> None:
 def test_where_packets_are_logged(keys: dict[str, Any], log: int | None) -> None:
     (slot,) = policy(source(ONE, **keys)).sources
     assert slot.log == log
+
+
+def test_the_sources_that_act_are_the_same_object_each_time() -> None:
+    once = policy(source(ONE), source(TWO, action=Action.NONE))
+    assert [owner.source_id for owner in once.acting] == [ONE]
+    assert once.acting is once.acting

@@ -1,10 +1,12 @@
 """The decision table, row by row."""
 
+import dataclasses
 import itertools
+from unittest.mock import Mock
 
 import pytest
 
-from banlistd.core.ruleset.recovery import DECISIONS, decide
+from banlistd.core.ruleset.recovery import DECISIONS, decide, same_markers
 from banlistd.model import ContentHash, Decision, ImportRun, Mark, Marker, PolicyHash, RunState, SourceId
 
 A, B = ContentHash("a" * 64), ContentHash("b" * 64)
@@ -43,3 +45,22 @@ def test_a_restart_decides_by_ledger_and_marker(newest: ImportRun | None, held: 
 
 def test_the_table_has_a_row_for_everything() -> None:
     assert DECISIONS.keys() == set(itertools.product([*RunState, None], [True, False]))
+
+
+def test_markers_are_the_same_in_any_order_and_as_other_objects() -> None:
+    several = [Marker(Mark(number), SourceId(f"s{number}"), A, NOW) for number in range(1, 9)]
+    assert same_markers(several, several[::-1])
+    assert same_markers(several, [dataclasses.replace(one) for one in several])
+    assert not same_markers(several, several[1:])
+    assert not same_markers(several, [*several[1:], dataclasses.replace(several[0], content_hash=B)])
+
+
+def test_of_the_very_same_markers_no_hash_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    several = [Marker(Mark(number), SourceId(f"s{number}"), A, NOW) for number in range(1, 9)]
+    hashed = Mock(side_effect=hash)
+    monkeypatch.setattr(Marker, "__hash__", lambda self: hashed(self.source_id))
+    assert same_markers(several, [dataclasses.replace(one) for one in several])
+    assert hashed.called
+    hashed.reset_mock()
+    assert same_markers(several, several[::-1])
+    assert not hashed.called

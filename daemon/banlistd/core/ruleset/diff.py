@@ -144,7 +144,7 @@ def difference(
         if len(move):
             maps.append(MapChange(map_id, wanted, move.add, move.remove, replace=False))
     same_allowed = all(present.allowed[family] == desired.allowed[family] for family in FAMILIES)
-    known = set(present.markers)
+    there = {marker.mark: marker for marker in present.markers}
     kept_marks = {marker.mark for marker in desired.markers}
     return Change(
         desired.sources,
@@ -152,10 +152,16 @@ def difference(
         replace=False,
         maps=tuple(maps),
         allowed=None if same_allowed and not verdict.structure else desired.allowed,
-        markers=tuple(marker for marker in desired.markers if marker not in known),
+        markers=tuple(marker for marker in desired.markers if not _is_there(marker, there)),
         retired=tuple(marker.mark for marker in present.markers if marker.mark not in kept_marks),
         answers=None if present.answers == desired.answers and not verdict.structure else desired.answers,
     )
+
+
+def _is_there(marker: Marker, there: Mapping[Mark, Marker]) -> bool:
+    """The very same object in most cases: then nothing is compared."""
+    present = there.get(marker.mark)
+    return present is marker or present == marker
 
 
 def _all_anew(desired: FirewallState) -> tuple[MapChange, ...]:

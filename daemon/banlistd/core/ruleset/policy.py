@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from banlistd.core.addresses.reserved import reserved_ranges
@@ -38,8 +39,8 @@ class Policy:
 
     @property
     def acting(self) -> tuple[SourceSlot, ...]:
-        """The sources whose addresses the firewall has."""
-        return tuple(owner for owner in self.sources if owner.action not in (Action.NONE, Action.ALLOW))
+        """The sources whose addresses the firewall has; the same object each time."""
+        return _acting(self)
 
     @property
     def allowing(self) -> tuple[SourceId, ...]:
@@ -48,6 +49,12 @@ class Policy:
 
     def owner(self, source_id: SourceId) -> SourceSlot | None:
         return next((owner for owner in self.sources if owner.source_id == source_id), None)
+
+
+# Each plan asks several times, and whoever compares thousands of sources is quickest where they are the same ones.
+@lru_cache(maxsize=4)
+def _acting(policy: Policy) -> tuple[SourceSlot, ...]:
+    return tuple(owner for owner in policy.sources if owner.action not in (Action.NONE, Action.ALLOW))
 
 
 def identities(config: Config) -> Sequence[SourceId]:

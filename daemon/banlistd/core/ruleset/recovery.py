@@ -1,6 +1,7 @@
 """What to do with a source's newest content, from the ledger's state and the firewall's marker. The table is the law."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from operator import attrgetter, is_
 
 from banlistd.model import ContentHash, Decision, ImportRun, Marker, PolicyHash, RunState
 
@@ -26,3 +27,13 @@ def decide(newest: ImportRun | None, content_hash: ContentHash, marker: Marker |
 
 def is_held(marker: Marker | None, content_hash: ContentHash, policy_hash: PolicyHash) -> bool:
     return marker is not None and marker.content_hash == content_hash and marker.policy_hash == policy_hash
+
+
+def same_markers(one: Sequence[Marker], other: Sequence[Marker]) -> bool:
+    """Whether both have the same, in any order. Of thousands, mostly the very same objects, no hash is made."""
+    if len(one) == len(other) and all(map(is_, sorted(one, key=_BY_MARK), sorted(other, key=_BY_MARK))):
+        return True
+    return set(one) == set(other)
+
+
+_BY_MARK = attrgetter("mark")

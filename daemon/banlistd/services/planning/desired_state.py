@@ -12,6 +12,7 @@ from banlistd.core.ruleset.incremental_plan import Basis, Moves, plan_changes
 from banlistd.core.ruleset.manual_allows import REASON
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.protection import Hit, ProtectionExclusions, carve, newly_carved, union_by_family
+from banlistd.core.ruleset.recovery import is_held
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.events import Event, EventName
 from banlistd.model import Marker, PolicyHash, Protected, SourceId
@@ -55,20 +56,26 @@ def plan_after(
     exclusions = exclusions_of(policy, contents, protected)
     if in_force.is_same and in_force.state and exclusions.policy_hash(policy.hash) == in_force.policy_hash:
         return exclusions, DesiredState(in_force.state, in_force.basis)
-    basis, markers = basis_of(policy, contents, exclusions)
+    basis, markers = basis_of(policy, contents, exclusions, in_force.state)
     return exclusions, desired_state(in_force.state, in_force.basis, basis, markers)
 
 
 def basis_of(
-    policy: Policy, contents: Mapping[SourceId, Content], exclusions: ProtectionExclusions
+    policy: Policy,
+    contents: Mapping[SourceId, Content],
+    exclusions: ProtectionExclusions,
+    before: FirewallState | None = None,
 ) -> tuple[Basis, Sequence[Marker]]:
-    """What a plan is made of, and the markers that go with it."""
+    """What a plan is made of, and the markers that go with it: where they stay, those of the state `before` themselves."""
     policy_hash = exclusions.policy_hash(policy.hash)
-    markers = [
-        Marker(owner.mark, owner.source_id, contents[owner.source_id].content_hash, policy_hash)
-        for owner in policy.sources
-        if owner.source_id in contents
-    ]
+    known = {marker.source_id: marker for marker in before.markers} if before else {}
+    markers = []
+    for owner in policy.sources:
+        content, marker = contents.get(owner.source_id), known.get(owner.source_id)
+        if content is None:
+            continue
+        stays = marker is not None and marker.mark == owner.mark and is_held(marker, content.content_hash, policy_hash)
+        markers.append(marker if marker and stays else Marker(owner.mark, owner.source_id, content.content_hash, policy_hash))
     never_banned = policy.never_banned if exclusions.is_empty else union_by_family(policy.never_banned, exclusions.ranges)
     addresses = _acting_addresses(policy, contents)
     return Basis(policy.acting, addresses, policy.allowed, never_banned, exclusions.answers), markers

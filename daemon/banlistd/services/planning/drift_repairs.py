@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.incremental_plan import Moves
+from banlistd.core.ruleset.recovery import same_markers
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.model import Marker
 
@@ -22,7 +23,7 @@ class DriftRepairs:
     """Any change of ours repairs what it finds, whatever it was made for."""
 
     def __init__(self) -> None:
-        self._possible: Sequence[frozenset[Marker]] = ()
+        self._possible: Sequence[Sequence[Marker]] = ()
         self._is_there = False
         self._alone = Change.nothing()
         self._repair = Change.nothing()
@@ -37,19 +38,18 @@ class DriftRepairs:
         return difference(found.present, desired, found.verdict, moves)
 
     def _look(self, state: FirewallState | None, has: FoundState) -> None:
-        found = frozenset(has.markers)
         if state is None:
             # Of a change that failed the firewall has everything or nothing.
-            self._is_there |= bool(self._possible) and found not in self._possible
+            self._is_there |= bool(self._possible) and not any(same_markers(has.markers, one) for one in self._possible)
             return
-        known = frozenset(state.markers) == found
+        known = same_markers(state.markers, has.markers)
         if not known or not has.verdict.sound:
             self._is_there = True
             self._alone = difference(has.present, state, has.verdict, {} if known else None)
 
     def begin(self, markers: Sequence[Marker], desired: FirewallState) -> None:
         """A change begins, from these markers to the desired state."""
-        self._possible = frozenset(markers), frozenset(desired.markers)
+        self._possible = markers, desired.markers
 
     def end(self, change: Change) -> None:
         """It has succeeded."""

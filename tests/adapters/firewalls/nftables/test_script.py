@@ -3,12 +3,15 @@
 import os
 import shutil
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from adapters.firewalls.contract import ALPHA, addresses, state
+from adapters.firewalls.contract import ALPHA, BETA, addresses, state
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
+from banlistd.adapters.firewalls.nftables.structure import RuleForm, structure_of
 from banlistd.core.ruleset.diff import difference
+from banlistd.model import SourceSlot
 from support.network_namespace import in_network_namespace
 
 
@@ -28,3 +31,16 @@ async def test_nft_is_started_when_its_script_is_whole(monkeypatch: pytest.Monke
     kinds = seen.read_text().splitlines()
     assert kinds
     assert set(kinds) == {"regular file"}
+
+
+def test_the_structure_of_the_same_sources_is_written_once_and_without_a_hash_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = (ALPHA, BETA)
+    hashed = Mock(return_value=1)
+    monkeypatch.setattr(SourceSlot, "__hash__", lambda _: hashed())
+    plain, translated = RuleForm(translated=False), RuleForm()
+    first, other = structure_of(sources, form=plain), structure_of(sources, form=translated)
+    assert first != other
+    assert structure_of(sources, form=plain) is first
+    assert structure_of(sources, form=translated) is other
+    assert structure_of(sources[:1], form=plain) != first
+    assert not hashed.called
