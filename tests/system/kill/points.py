@@ -16,7 +16,7 @@ from system.kill.world import Ended, KillFixture, KillScenario
 # No run that a test sweeps makes as many; a sweep that never ends is a fault of its own.
 _MOST = 2000
 
-DAYS = 3
+DAYS = 6
 """After so many days a kill has met each stretch of calls."""
 
 
