@@ -4,6 +4,7 @@ Nothing is imported here that takes long: unless root runs it, the program start
 python-tuf with its libraries takes 0.14 s of processor (measured). Shapes of order and answer: `adapters/fetch/fleet/pulling`.
 """
 
+import gc
 import json
 import sys
 import tempfile
@@ -19,6 +20,7 @@ _MORE_THAN_A_LIST = 2**20
 
 def run_pull(arguments: list[str]) -> int:
     stage, parent = arguments
+    gc.disable()  # it looked through all modules again and again while they are imported, and the program ends soon
     try:
         become_unprivileged(int(parent), is_first=stage == "first")
         from banlistd.trust.taking import Pull  # noqa: PLC0415 - see above
