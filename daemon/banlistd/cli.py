@@ -27,7 +27,7 @@ from banlistd.errors import BanlistdError, LedgerError
 from banlistd.model import Outcome
 from banlistd.paths import Paths
 from banlistd.services.loops.faults import FaultRecorder
-from banlistd.starting import garbage
+from banlistd.starting import garbage, threads
 from banlistd.starting.first_start import Begun
 from banlistd.starting.remarks import file_remarks, host_remarks, list_remarks
 from banlistd.teardown import tear_down
@@ -148,6 +148,7 @@ async def _serve(places: Paths, loaded: Loaded, begun: Begun) -> int:
     async with open_application(places, loaded, begun=begun) as application:
         await application.restore()
         garbage.look_from_now_on()
+        threads.take_short_turns()
         reloads: set[asyncio.Task[None]] = set()
         loop.add_signal_handler(signal.SIGHUP, lambda: reloads.add(loop.create_task(_reload(application))))
         make_folder(places.runtime)
