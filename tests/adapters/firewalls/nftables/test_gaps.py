@@ -1,6 +1,8 @@
 """Why no ban takes effect: what another program did to the table, as the kernel says it, without a wait for changes."""
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -8,6 +10,7 @@ from adapters.firewalls.holdings import ALPHA, MIXED, owner, state
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.ruleset.diff import difference
+from banlistd.model import Counter, Mark
 from support.network_namespace import in_network_namespace, nft
 
 
@@ -59,3 +62,26 @@ async def test_the_question_for_gaps_reads_as_much_of_many_sources_as_of_one(mon
         finally:
             await firewall.close()
     assert read[0] == read[1] > 0
+
+
+@in_network_namespace
+async def test_gaps_and_remarks_do_not_wait_for_the_counters_of_thousands_of_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, may_end = threading.Event(), threading.Event()
+
+    def read(*_: object) -> Mapping[Mark, Counter]:
+        reading.set()
+        assert may_end.wait(60)
+        return {}
+
+    monkeypatch.setattr("banlistd.adapters.firewalls.nftables.firewall.read_counters", read)
+    firewall = NftablesFirewall()
+    counters = asyncio.ensure_future(firewall.counters())
+    try:
+        assert await asyncio.to_thread(reading.wait, 60)
+        async with asyncio.timeout(30):
+            await asyncio.gather(firewall.gaps(), firewall.remarks())
+        assert not counters.done()
+    finally:
+        may_end.set()
+        await counters
+        await firewall.close()

@@ -23,6 +23,7 @@ from banlistd.adapters.firewalls.nftables.inspection import (
 )
 from banlistd.adapters.firewalls.nftables.lookups.chains import chains_in
 from banlistd.adapters.firewalls.nftables.lookups.kept_look import KeptLook, markers_after
+from banlistd.adapters.firewalls.nftables.lookups.other_socket import OtherSocket
 from banlistd.adapters.firewalls.nftables.lookups.scopes import conditions_in
 from banlistd.adapters.firewalls.nftables.nft import NEEDED_RIGHTS, accepts
 from banlistd.adapters.firewalls.nftables.ownership import (
@@ -87,8 +88,7 @@ class NftablesFirewall(ThreadedFirewall):
         self._nft_knows = functools.cache(nft_knows_the_flags)
         self._receive_buffer = receive_buffer
         self._socket: NetlinkSocket | None = None
-        self._questions_socket: NetlinkSocket | None = None
-        self._questions_lock = threading.Lock()
+        self._questions, self._counting = OtherSocket(), OtherSocket()
         self._monitor: Monitor | None = None
         self._last_listen_error: OSError | None = None
         self._markers_at: tuple[int, tuple[Marker, ...]] | None = None  # a generation and its markers
@@ -157,9 +157,9 @@ class NftablesFirewall(ThreadedFirewall):
             return conditions_in(chains_in(wire))
 
     def _counters(self) -> Mapping[Mark, Counter]:
-        """On the other socket, as the remarks: who asks waits for no change."""
+        """On a socket of its own: it waits for no change, and no remark waits for the counters of thousands of sources."""
         try:
-            with self._other_socket() as wire:
+            with self._counting.opened() as wire:
                 return read_counters(wire, self._markers_by(wire))
         except OSError as exc:
             raise FirewallError(f"cannot read the counters: {exc.strerror or exc}", _HINTS.get(exc.errno or 0, "")) from exc
@@ -201,7 +201,7 @@ class NftablesFirewall(ThreadedFirewall):
 
     def _remarks(self) -> Sequence[Remark]:
         try:
-            with self._other_socket() as wire:
+            with self._questions.opened() as wire:
                 remarks = remarks_on(table_state(wire), self._ownership)
                 lacking = self._form.lacking if self._probed else refused(wire, self._probes)
                 return [*remarks, *remarks_on_lacking(self._sources, lacking, REFUSED_RULES)]
@@ -210,28 +210,10 @@ class NftablesFirewall(ThreadedFirewall):
 
     def _gaps(self) -> Sequence[Remark]:
         try:
-            with self._other_socket() as wire:
+            with self._questions.opened() as wire:
                 return gaps_in(wire) if self._sources is not None else ()
         except OSError:
             return ()
-
-    @contextmanager
-    def _other_socket(self) -> Iterator[NetlinkSocket]:
-        """A socket for questions that wait for no change, because the first one may be busy for seconds.
-
-        It stays open: to close a socket of nf_tables waits for the commit of another one (`nft_rcv_nl_event` of Linux takes the
-        commit's mutex; measured: 0.9 s).
-        """
-        with self._questions_lock:
-            if self._questions_socket is None:
-                self._questions_socket = NetlinkSocket()
-            try:
-                yield self._questions_socket
-            except OSError as exc:
-                if not isinstance(exc, NetlinkError):
-                    self._questions_socket.close()  # it may still contain answers that were not read
-                    self._questions_socket = None
-                raise
 
     def _teardown(self) -> None:
         with self._at_work("cannot remove the table") as wire, self._away(wire) as absence:
@@ -251,10 +233,8 @@ class NftablesFirewall(ThreadedFirewall):
                 if opened is not None:
                     opened.close()
             self._socket = self._monitor = None
-        with self._questions_lock:
-            if self._questions_socket is not None:
-                self._questions_socket.close()
-            self._questions_socket = None
+        for other in (self._questions, self._counting):
+            other.close()
 
     def _away(self, wire: NetlinkSocket) -> AbstractContextManager[Absence]:
         return self._monitor.away(wire) if self._monitor else nullcontext(Absence())
