@@ -507,8 +507,8 @@ def test_a_completed_run_leaves_the_failures_of_polls_that_have_ended(tmp_path: 
     run(environment_on(tmp_path), CONFIG, life)
 
 
-def test_an_import_is_four_commits_and_a_poll_without_news_one(tmp_path: Path) -> None:
-    """The attempt, the run that begins, the run that ends with what reading showed, and the poll with what is confirmed."""
+def test_an_import_is_three_commits_and_a_poll_without_news_one(tmp_path: Path) -> None:
+    """The attempt, the run that begins, and the run that ends, with what reading showed and the poll with what is confirmed."""
 
     async def life(world: DaemonWorld) -> None:
         commits = 0
@@ -520,9 +520,9 @@ def test_an_import_is_four_commits_and_a_poll_without_news_one(tmp_path: Path) -
 
         with patch.object(database, "transaction", counted):
             assert (await poll(world)).kind is OutcomeKind.COMPLETED
-            assert commits == 4
+            assert commits == 3
             assert (await poll(world)).kind is OutcomeKind.SKIPPED
-            assert commits == 5
+            assert commits == 4
 
     run(environment_on(tmp_path), CONFIG, life)
 

@@ -28,7 +28,7 @@ from banlistd.model import (
 if TYPE_CHECKING:
     # boot_restore needs none of them, and boot waits for its imports.
     from banlistd.core.download.intervals import LastRequest
-    from banlistd.core.feeds.found_list import Findings
+    from banlistd.core.feeds.found_list import Findings, PollEnd
     from banlistd.core.feeds.health.figures import SourceFigures
     from banlistd.core.feeds.health.overview import Oldest, Overview
     from banlistd.core.feeds.quarantine import Confirmed, PastContents, Quarantined, SourceHealth, SourceRecord
@@ -66,12 +66,12 @@ class Ledger(Protocol):
         policy_hash: PolicyHash,
         now: float,
         validators: Validators | None,
-        findings: Findings | None = None,
+        end: PollEnd | None = None,
     ) -> bool:
         """Close a pending run; False where another importer closed it first (a lost race).
 
-        Validators are kept in the same transaction, so that no request names content that was not applied, and `findings` as
-        `FindingLog.keep` keeps them.
+        Validators are kept in the same transaction, so that no request names content that was not applied. So is `end`, what
+        `Quarantine.confirm` and `FindingLog.keep` write of the poll, also in a lost race.
         Snapshots of this source that neither this run nor a newer one needs are deleted.
         """
 

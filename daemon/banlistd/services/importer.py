@@ -12,7 +12,7 @@ from banlistd.core.feeds.content import Content, Pending, content_of, stored_for
 from banlistd.core.feeds.critical import CriticalReference
 from banlistd.core.feeds.evaluate import Reading, evaluate, fetch_key_of
 from banlistd.core.feeds.extent import share_in_words
-from banlistd.core.feeds.found_list import FoundList, findings_of
+from banlistd.core.feeds.found_list import FoundList, PollEnd, findings_of
 from banlistd.core.feeds.guards import HOLD
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Quarantined, approved, has_settled, held_back
@@ -116,7 +116,7 @@ class Importer:
             found = dataclasses.replace(found, in_spite=in_spite)
         found = await with_ends(self._ends, source, found, self._enforcer.content(source.id), self._clock.now())
         try:
-            outcome = await self.take(source, found, newest, began)
+            outcome = await self.take(source, found, newest, began, good := self._polls.good(source, found.ttl))
         except BanlistdError:
             await self._note_findings(source.id, found)
             raise
@@ -126,14 +126,15 @@ class Importer:
         if source.url and found.becomes_empty:
             self._tell(EventName.SOURCE_EMPTY, source.id, f"{source.id}: the list has no entry any more: its bans are lifted")
         self._announce_critical(source.id, found.reading)
-        is_unsaved = outcome.kind is OutcomeKind.SKIPPED and found.validators != poll.validators
-        validators = (found.validators, found.content_hash) if is_unsaved else None
-        return dataclasses.replace(outcome, ttl=found.ttl), Unsaved(validators, found.confirmed)
+        saved = None if outcome.kind is OutcomeKind.SKIPPED else good
+        validators = (found.validators, found.content_hash) if saved is None and found.validators != poll.validators else None
+        return dataclasses.replace(outcome, ttl=found.ttl), Unsaved(validators, found.confirmed, saved)
 
-    async def take(self, source: Source, found: FoundList, newest: ImportRun | None, began: float) -> Outcome:
+    async def take(
+        self, source: Source, found: FoundList, newest: ImportRun | None, began: float, poll: Poll | None = None
+    ) -> Outcome:
         """Bring the firewall up to date with what was found, in a run of its own. `newest`: the run before; `began`: monotonic.
-
-        Raises FirewallError and LedgerError.
+        `poll`: saved with the run. Raises FirewallError and LedgerError.
         """
         # The marker of other content decides nothing: then the kernel is asked only by the transaction.
         is_known = newest is not None and newest.content_hash == found.content_hash
@@ -147,7 +148,7 @@ class Importer:
             run, added, removed = await self._ledger.upsert_pending(pending, self._clock.now()), 0, 0
         else:
             run, added, removed = await self._queue.apply(pending, addresses)
-        return await self._close(run, found, added, removed, began)
+        return await self._close(run, found, added, removed, began, poll)
 
     async def _poll(self, source: Source, poll: Poll, newest: ImportRun | None, *, anyway: bool) -> FoundList:
         """Ask for the list; parse and guard it unless its bytes are those of the newest applied content."""
@@ -270,7 +271,9 @@ class Importer:
             raise LedgerError(f"the snapshot of {source_id} is gone", "it is fetched whole at the next poll")
         return await asyncio.to_thread(AddressSet.decode, snapshot)
 
-    async def _close(self, run: ImportRun, found: FoundList, added: int, removed: int, began: float) -> Outcome:
+    async def _close(
+        self, run: ImportRun, found: FoundList, added: int, removed: int, began: float, poll: Poll | None
+    ) -> Outcome:
         first = await self._ledger.mark_completed(
             run,
             added=added,
@@ -278,7 +281,7 @@ class Importer:
             policy_hash=self._enforcer.policy_hash,
             now=self._clock.now(),
             validators=found.validators,
-            findings=found.findings,
+            end=PollEnd(poll, found.findings, found.confirmed) if poll else None,
         )
         name = EventName.IMPORT_COMPLETED if first else EventName.IMPORT_LOST_RACE
         words = found.in_words(run.entries, added, removed) if first else "another importer was first; its run counts"

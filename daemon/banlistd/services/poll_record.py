@@ -86,6 +86,10 @@ class PollRecord:
 
     async def remember(self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: Unsaved) -> Outcome:
         """Save the poll; returns the outcome with its delay. `retry_after`: seconds that the server asked for."""
+        if unsaved.saved is not None:
+            with suppress(LedgerError):
+                await self._warn_of_change(source, unsaved.saved.polled_at or 0.0)
+            return dataclasses.replace(outcome, delay=unsaved.saved.due_at - (unsaved.saved.polled_at or 0.0))
         now = self._clock.now()
         failures, since, before = 0, None, Poll(source.id)
         if outcome.error and not waits(outcome):
@@ -116,10 +120,14 @@ class PollRecord:
             if outcome.error:
                 self._warn_of_death(poll, before)
                 await self._warn_of_age(source, now)
-            elif source.url:
-                await self._warn_of_move(source)
-                await self._warn_of_frozen(source, now)
+            else:
+                await self._warn_of_change(source, now)
         return dataclasses.replace(outcome, delay=delay)
+
+    def good(self, source: Source, ttl: float | None) -> Poll:
+        """A poll that has ended well now. `ttl`: as in `Download`."""
+        now = self._clock.now()
+        return Poll(source.id, due_at=now + self._delay(source, 0, 0.0, None, ttl), polled_at=now)
 
     def _delay(
         self, source: Source, failures: int, failing_for: float, retry_after: float | None, ttl: float | None = None
@@ -150,6 +158,12 @@ class PollRecord:
     def _rest(self, source: Source) -> float:
         rest = self._publishers.known_rest(source)
         return rest.seconds if rest else 0.0
+
+    async def _warn_of_change(self, source: Source, now: float) -> None:
+        """Announce what polls of a server show that end well."""
+        if source.url:
+            await self._warn_of_move(source)
+            await self._warn_of_frozen(source, now)
 
     async def _warn_of_move(self, source: Source) -> None:
         """Announce once that the server names another address for good."""

@@ -23,10 +23,11 @@ from banlistd.adapters.storage.poll_rows import (
     polls_of,
     save,
 )
+from banlistd.adapters.storage.quarantine import confirm_good
 from banlistd.adapters.storage.versions.departures import note_departures
 from banlistd.adapters.storage.versions.version_table import complete_version, note_version
 from banlistd.core.feeds.content import Pending
-from banlistd.core.feeds.found_list import Findings
+from banlistd.core.feeds.found_list import PollEnd
 from banlistd.core.feeds.schedule import NOT_ENDED
 from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, Poll, RunState, SourceId, Validators
 
@@ -178,11 +179,14 @@ class ImportRuns:
         policy_hash: PolicyHash,
         now: float,
         validators: Validators | None,
-        findings: Findings | None = None,
+        end: PollEnd | None = None,
     ) -> bool:
         async def work(connection: aiosqlite.Connection) -> bool:
-            if findings is not None:
-                await keep_findings(connection, run.source_id, findings)
+            # Also where another importer was first: the list was read, and is in force.
+            if end is not None:
+                await confirm_good(end.poll, now, end.confirmed, connection)
+                if end.findings is not None:
+                    await keep_findings(connection, run.source_id, end.findings)
             parameters = {"id": run.id, "added": added, "removed": removed, "policy_hash": policy_hash, "now": now}
             if not list(await connection.execute_fetchall(_MARK_COMPLETED, parameters)):
                 return False

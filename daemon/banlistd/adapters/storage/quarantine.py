@@ -136,19 +136,7 @@ class QuarantineTable:
         return await self._database.write(work)
 
     async def confirm(self, poll: Poll, now: float, good: Confirmed) -> None:
-        source_id = poll.source_id
-
-        async def work(connection: aiosqlite.Connection) -> None:
-            await save(poll, connection)
-            key = {"source_id": source_id, "day": int(now // 86400)}
-            parameters = {"source_id": source_id, "now": now, "trailer": good.has_end_count, "content_hash": good.content_hash}
-            await connection.execute(_CONFIRM, parameters)
-            if good.sizes is not None:
-                await connection.execute(_FORGET_SIZES, key | {"anew": good.starts_anew, "days": _RECENT_DAYS})
-                await connection.execute(_ADD_SIZES, key | dataclasses.asdict(good.sizes) | _row_of(good.sample))
-            await connection.execute("DELETE FROM quarantine WHERE source_id = ?", (source_id,))
-
-        await self._database.write(work)
+        await self._database.write(partial(confirm_good, poll, now, good))
 
     async def health(self, source_id: SourceId) -> SourceHealth | None:
         rows = await self._database.run(_HEALTH_OF, (source_id,))
@@ -174,6 +162,18 @@ class QuarantineTable:
             await connection.execute("UPDATE standings SET frozen_told = 1 WHERE source_id = ?", (source_id,))
 
         await self._database.write(work)
+
+
+async def confirm_good(poll: Poll, now: float, good: Confirmed, connection: aiosqlite.Connection) -> None:
+    """In a work: a good list has come with this poll."""
+    await save(poll, connection)
+    key = {"source_id": poll.source_id, "day": int(now // 86400)}
+    parameters = {"source_id": poll.source_id, "now": now, "trailer": good.has_end_count, "content_hash": good.content_hash}
+    await connection.execute(_CONFIRM, parameters)
+    if good.sizes is not None:
+        await connection.execute(_FORGET_SIZES, key | {"anew": good.starts_anew, "days": _RECENT_DAYS})
+        await connection.execute(_ADD_SIZES, key | dataclasses.asdict(good.sizes) | _row_of(good.sample))
+    await connection.execute("DELETE FROM quarantine WHERE source_id = ?", (poll.source_id,))
 
 
 async def past_of(source_id: SourceId, now: float, connection: aiosqlite.Connection) -> PastContents:

@@ -10,7 +10,7 @@ from banlistd.core.feeds.evaluate import Reading
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.quarantine import Confirmed
 from banlistd.core.printing import counted, quoted
-from banlistd.model import ContentHash, Rejected, Validators
+from banlistd.model import ContentHash, Poll, Rejected, Validators
 
 MAX_SKIPPED = 5
 """Skipped lines that are kept of a list."""
@@ -110,3 +110,14 @@ class FoundList:
         sample = judgement.sample if judgement else None
         has_end_count = reading.has_end_count if reading else None
         return Confirmed(self.content_hash, has_end_count, sizes, sample, bool(self.in_spite))
+
+
+@dataclass(frozen=True, slots=True)
+class PollEnd:
+    """What a poll leaves whose content has been applied, and is written with the completed run. `findings`: None for content
+    that was not read now.
+    """
+
+    poll: Poll
+    findings: Findings | None
+    confirmed: Confirmed

@@ -28,11 +28,12 @@ class Stores:
 @dataclass(frozen=True, slots=True)
 class Unsaved:
     """What the end of a poll saves with it. `validators`, and their content: those that no import run has saved. `confirmed`:
-    what is remembered of a content that is in force.
+    what is remembered of a content that is in force. `saved`: the poll, where it was written with its run, and all of this.
     """
 
     validators: tuple[Validators, ContentHash] | None = None
     confirmed: Confirmed | None = None
+    saved: Poll | None = None
 
 
 class ListEnforcer(Protocol):
@@ -76,6 +77,9 @@ class PollMemory(Protocol):
 
     async def note_findings(self, source_id: SourceId, findings: Findings) -> None:
         """Save what reading a list showed."""
+
+    def good(self, source: Source, ttl: float | None) -> Poll:
+        """A poll that has ended well now. `ttl`: as in `Download`."""
 
     async def remember(self, source: Source, outcome: Outcome, retry_after: float | None, unsaved: Unsaved) -> Outcome:
         """Save the poll; returns the outcome with its delay in seconds."""

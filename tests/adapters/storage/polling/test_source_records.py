@@ -15,7 +15,7 @@ from banlistd.adapters.storage.polling.source_records import SourceRecordTables
 from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.extent import AcceptedSizes
-from banlistd.core.feeds.found_list import Findings
+from banlistd.core.feeds.found_list import Findings, PollEnd
 from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceRecord
@@ -223,24 +223,23 @@ def test_the_beginning_of_a_poll_saves_it_and_tells_of_the_good_lists_in_one_tur
     asyncio.run(begin())
 
 
-def test_a_good_list_leaves_its_findings_with_its_run_and_its_poll_with_its_health(tmp_path: Path) -> None:
+def test_a_completed_run_leaves_its_poll_and_what_it_showed_in_one_transaction(tmp_path: Path) -> None:
     async def story() -> None:
         async with open_database(tmp_path / "db") as database:
             ledger, quarantine, findings = ImportRuns(database), QuarantineTable(database), FindingTable(database)
             await ledger.marks_for([ONE])
             run = await ledger.upsert_pending(Pending(ONE, HASH, PolicyHash("p"), 7, 0, b"snapshot"), 1.0)
+            poll, good = Poll(ONE, due_at=9.0, polled_at=3.0), Confirmed(HASH, None, None, None, starts_anew=False)
             found = Findings(1, (Rejected(3, "abc", "no address"),), octets=99)
-            done: dict[str, Any] = {"added": 7, "removed": 0, "policy_hash": PolicyHash("p"), "now": 2.0, "validators": None}
-            assert await ledger.mark_completed(run, **done, findings=found)
+            done: dict[str, Any] = {"added": 7, "removed": 0, "policy_hash": PolicyHash("p"), "now": 3.0, "validators": None}
+            assert await ledger.mark_completed(run, **done, end=PollEnd(poll, found, good))
             assert await findings.every() == {ONE: found}
-            # The run of another importer has ended it; what was read was read all the same.
-            later = dataclasses.replace(found, rejected=2)
-            assert not await ledger.mark_completed(run, **done, findings=later)
-            assert await findings.every() == {ONE: later}
-            poll = Poll(ONE, due_at=9.0, polled_at=3.0)
-            await quarantine.confirm(poll, 3.0, Confirmed(HASH, None, None, None, starts_anew=False))
-            saved = await ledger.poll(ONE)
-            assert (saved.due_at, saved.polled_at) == (9.0, 3.0)
+            assert await ledger.poll(ONE) == poll
             assert await quarantine.health(ONE) is not None
+            # The run of another importer has ended it; what was read was read all the same.
+            later, end = dataclasses.replace(found, rejected=2), dataclasses.replace(poll, due_at=12.0)
+            assert not await ledger.mark_completed(run, **done, end=PollEnd(end, later, good))
+            assert await findings.every() == {ONE: later}
+            assert await ledger.poll(ONE) == end
 
     asyncio.run(story())
