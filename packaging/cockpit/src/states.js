@@ -5,11 +5,12 @@ import { _, counted, format } from "./text.js";
 /* { text, tone, why } of a row of /v1/sources: what needs attention most. */
 export function stateOf(source) {
     if (!source.enabled) return { text: _("disabled"), tone: "", why: "" };
-    if (source.quarantined) return { text: _("quarantined"), tone: "warning", why: format(_("refused by the guard $0"), source.quarantined) };
+    if (source.quarantined && source.quarantined !== "hold") return { text: _("quarantined"), tone: "warning", why: format(_("refused by the guard $0"), source.quarantined) };
     if (source.failures > 0) {
         return { text: _("failing"), tone: "danger", why: format(_("$0: $1"), counted(source.failures, "$0 failure", "$0 failures"), source.error) };
     }
     if (source.stale_since !== null) return { text: _("stale"), tone: "warning", why: _("the list has not changed for too long") };
+    if (source.quarantined === "hold") return { text: _("waiting"), tone: "info", why: _("a new version waits for its time") };
     if (source.suspended.includes("pinned")) return { text: _("pinned"), tone: "info", why: _("kept at an older or present content") };
     if (source.suspended.includes("paused")) return { text: _("paused"), tone: "info", why: _("not polled until it is resumed") };
     if (source.oddities.length > 0) return { text: source.oddities[0].condition, tone: "warning", why: source.oddities[0].message };

@@ -46,6 +46,8 @@ test("of several states of a source the one that needs attention most is shown",
     assert.equal(shown({ suspended: ["paused", "pinned"] }), "pinned");
     assert.equal(shown({ failures: 2, stale_since: 1 }), "failing");
     assert.equal(shown({ failures: 2, quarantined: "shrunk" }), "quarantined");
+    assert.equal(shown({ quarantined: "hold" }), "waiting");
+    assert.equal(shown({ failures: 2, quarantined: "hold" }), "failing");
     assert.equal(shown({ failures: 2, enabled: false }), "disabled");
     assert.equal(shown({ state: "never" }), "not read yet");
     assert.equal(shown({ oddities: [{ condition: "frozen", message: "" }] }), "frozen");

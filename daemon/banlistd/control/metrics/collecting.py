@@ -109,7 +109,7 @@ def _of_the_sources(known: Moment, rests: Mapping[SourceId, float]) -> dict[one.
         one.OCTETS: SourceColumn(counted, [counter.octets for counter in counters]),
         one.LAST_GOOD: SourceColumn(good, [*map(figures.good_at.__getitem__, good)]),
         one.FAILURES: SourceColumn(ids, [poll[1] for poll in polls]),
-        one.QUARANTINED: SourceColumn(ids, [*map(int, map(figures.refusals.__contains__, ids))]),
+        one.QUARANTINED: SourceColumn(ids, [*map(int, map(figures.refused.__contains__, ids))]),
         one.STALE: SourceColumn(ids, [*map(int, map(stale.__contains__, ids))]),
         one.NEXT_POLL: SourceColumn(
             ids, [_next_poll(poll[0], rests.get(each), now) for each, poll in zip(ids, polls, strict=True)]

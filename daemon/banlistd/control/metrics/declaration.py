@@ -61,7 +61,7 @@ PACKETS = Metric(
 OCTETS = Metric("banlistd_source_bytes", "Octets of those packets.", _COUNTER, _SOURCE)
 LAST_GOOD = Metric("banlistd_source_last_good_timestamp_seconds", "When a source last had a good list.", _GAUGE, _SOURCE)
 FAILURES = Metric("banlistd_source_failures", "Polls of a source in a row that failed.", _GAUGE, _SOURCE)
-QUARANTINED = Metric("banlistd_source_quarantined", "1 while the newest content waits in quarantine.", _GAUGE, _SOURCE)
+QUARANTINED = Metric("banlistd_source_quarantined", "1 while the newest content is refused and in quarantine.", _GAUGE, _SOURCE)
 STALE = Metric("banlistd_source_stale", "1 while the last good list is older than stale_after.", _GAUGE, _SOURCE)
 NEXT_POLL = Metric("banlistd_source_next_poll_timestamp_seconds", "When a source is polled next.", _GAUGE, _SOURCE)
 

@@ -56,7 +56,7 @@ async def _answer(parts: Parts, _: tuple[()]) -> NodeStateAnswer:
     state = parts.enforcer.state
     enabled = [source for source in parts.service.config.sources if source.enabled]
     figures, counters, runs = await asyncio.gather(parts.figures(), parts.evidence.totals.now(), parts.ledger.history(None, 1))
-    stale = figures.stale_since(enabled, parts.clock.now())
+    stale, refused = figures.stale_since(enabled, parts.clock.now()), figures.refused
     completed = runs[0].completed_at if runs else None
     answer: NodeStateAnswer = {
         "boot": int(parts.started_at),
@@ -65,7 +65,7 @@ async def _answer(parts: Parts, _: tuple[()]) -> NodeStateAnswer:
         "packets": sum(counter.packets for counter in counters.values()),
         "sources": len(enabled),
         "failing": _some(one.id for one in enabled if one.id in figures.polls and figures.polls[one.id][1]),
-        "held": _some(one.id for one in enabled if one.id in figures.refusals),
+        "held": _some(one.id for one in enabled if one.id in refused),
         "stale": _some(one.id for one in enabled if one.id in stale),
         "last_import": None
         if completed is None

@@ -16,6 +16,7 @@ from banlistd.adapters.storage.quarantine import QuarantineTable
 from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.extent import AcceptedSizes
 from banlistd.core.feeds.found_list import Findings, PollEnd
+from banlistd.core.feeds.guards import HOLD
 from banlistd.core.feeds.health.figures import SourceFigures
 from banlistd.core.feeds.health.overview import Oldest, Overview
 from banlistd.core.feeds.quarantine import Confirmed, Quarantined, SourceRecord
@@ -108,6 +109,9 @@ def test_figures_are_columns_of_the_tables(tmp_path: Path) -> None:
             assert figures == SourceFigures(
                 {ONE: (9.0, 0), TWO: (4.0, 2)}, {ONE: (7, 2.0)}, {ONE: health.good_at}, {TWO: "shrunk"}
             )
+            assert figures.refused == {TWO}
+            # What waits for its time is not refused.
+            assert dataclasses.replace(figures, refusals={TWO: HOLD}).refused == frozenset()
 
     asyncio.run(story())
 

@@ -35,17 +35,16 @@ class HealthAnswer(TypedDict):
 async def _answer(parts: "Parts", _: tuple[()]) -> HealthAnswer:
     import asyncio
 
-    from banlistd.core.feeds.guards import HOLD
     from banlistd.services.verdicts.health import TRIES, ListHealth, health_of
 
     service = parts.service
     host, figures = await asyncio.gather(parts.coverage.judge(service.config.backend), parts.figures())
     enabled = [source for source in service.config.sources if source.enabled]
-    polls, stale = figures.polls, figures.stale_since(enabled, parts.clock.now())
+    polls, refused, stale = figures.polls, figures.refused, figures.stale_since(enabled, parts.clock.now())
     lists = ListHealth(
         [one.id for one in enabled if one.id in polls and polls[one.id][1] >= TRIES],
         [one.id for one in enabled if one.id in stale],
-        [one.id for one in enabled if figures.refusals.get(one.id, HOLD) != HOLD],
+        [one.id for one in enabled if one.id in refused],
     )
     verdict, reasons = health_of(
         host.verdict, host.reasons, lists, ledger_fault=parts.storage.fault, drift_recurs=service.repairs.recur

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from banlistd.core.config.model import Source
+from banlistd.core.feeds.guards import HOLD
 from banlistd.core.feeds.health.overview import stale_since
 from banlistd.model import SourceId
 
@@ -19,6 +20,11 @@ class SourceFigures:
     runs: Mapping[SourceId, tuple[int, float | None]]
     good_at: Mapping[SourceId, float]
     refusals: Mapping[SourceId, str]
+
+    @property
+    def refused(self) -> frozenset[SourceId]:
+        """The sources whose newest content was refused; one that waits for its time (`fleet: hold`) was not."""
+        return frozenset(source_id for source_id, guard in self.refusals.items() if guard != HOLD)
 
     def stale_since(self, sources: Iterable[Source], now: float) -> Mapping[SourceId, float]:
         """As `Overview.stale_since`."""
