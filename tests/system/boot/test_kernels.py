@@ -30,7 +30,7 @@ FLOODS = (
     f"{PACKETS}there_is_no_gap_while_single_addresses_become_networks_and_networks_single_addresses",
     f"{PACKETS}there_is_no_gap_while_maps_are_outgrown_and_written_beside",
 )
-SETTINGS = "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LANG=C.UTF-8"
+SETTINGS = "export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LANG=C.UTF-8 BANLISTD_TEST_PATIENCE=5"
 # The rules of ipset are tested on this computer's kernel.
 CHOICE = ("-k", "not ipset")
 PLUGINS = ("-p", "no:xdist", "-p", "no:cacheprovider")
