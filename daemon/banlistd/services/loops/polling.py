@@ -19,6 +19,11 @@ from banlistd.services.reloading.live_config import LiveConfig
 
 _LOG = logging.getLogger(__name__)
 
+_TOGETHER, _APART = 250, 0.02
+"""Timers that begin at the same time, and seconds between two such groups: the first steps of 5,000 took the event loop half a
+second, in which `banlistctl status` had no answer (measured).
+"""
+
 
 class Scheduler(Protocol):
     """What the timers ask of the `PollScheduler`."""
@@ -121,10 +126,11 @@ class PollLoop:
     def start_timers(self) -> None:
         """A timer for each enabled source that has none. The timer of a source that is no longer enabled ends by itself."""
         first = allowing_first(list(self._live.enabled.values()))
-        for source_id in self._live.enabled:
-            if source_id not in self._timers or self._timers[source_id].done():
-                before = frozenset() if source_id in first else first
-                self._timers[source_id] = asyncio.ensure_future(self._run_timer(source_id, before))
+        new = [one for one in self._live.enabled if one not in self._timers or self._timers[one].done()]
+        for number, source_id in enumerate(new):
+            before = frozenset() if source_id in first else first
+            delay = number // _TOGETHER * _APART
+            self._timers[source_id] = asyncio.ensure_future(self._run_timer(source_id, before, delay))
 
     def wake(self) -> None:
         """Let all timers read ledger and configuration again."""
@@ -152,8 +158,12 @@ class PollLoop:
         self._scheduler.wake(outcome.source_id for outcome in outcomes)
         return outcomes
 
-    async def _run_timer(self, source_id: SourceId, before: Collection[SourceId]) -> None:
-        """Poll one source whenever it is due, until it is no longer enabled. `before`: what is read before it."""
+    async def _run_timer(self, source_id: SourceId, before: Collection[SourceId], delay: float) -> None:
+        """Poll one source whenever it is due, until it is no longer enabled. `before`: what is read before it. `delay`: seconds
+        before all that.
+        """
+        if delay:
+            await asyncio.sleep(delay)
         await self._scheduler.until_allow_lists_are_read(before)
         while (source := self._live.enabled.get(source_id)) is not None:
             if not await self._faults.attempt(partial(self._turn, source), failed=False, source_id=source_id):
