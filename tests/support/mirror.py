@@ -34,6 +34,8 @@ class Mirror:
 
 
 class _Handler(BaseHTTPRequestHandler):
+    # An answer leaves in two parts, and the second would wait 40 ms for the client to say that the first has come.
+    disable_nagle_algorithm = True
     protocol_version = "HTTP/1.1"
     mirror: Mirror
 

@@ -51,7 +51,7 @@ class Policy:
         return next((owner for owner in self.sources if owner.source_id == source_id), None)
 
 
-# Each plan asks several times, and whoever compares thousands of sources is quickest where they are the same ones.
+# Each plan asks several times, and thousands of sources are compared the quickest where they are the same objects.
 @lru_cache(maxsize=4)
 def _acting(policy: Policy) -> tuple[SourceSlot, ...]:
     return tuple(owner for owner in policy.sources if owner.action not in (Action.NONE, Action.ALLOW))
