@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from banlistd.adapters.fetch.own_threads import OwnThreads
-from banlistd.adapters.storage.database import open_database
+from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.adapters.system.clock import SystemClock
@@ -24,6 +24,13 @@ PATIENCE = 60.0
 SchedulerLife = Callable[[PollScheduler, list[asyncio.Task[bool]]], Awaitable[None]]
 
 
+def scheduler_on(database: Database, stamps: FileStamps, times: WaitingTimes) -> PollScheduler:
+    """Of sources that are parts of nothing."""
+    ledger, clock = ImportRuns(database), SystemClock()
+    publishers, parts = Publishers(RequestTable(database), clock), PartsUnderWay(lambda _: None, ledger)
+    return PollScheduler(ledger, publishers, stamps, clock, OwnThreads("file stamp", 8), parts, times)
+
+
 def run(disk: Path, stamp: Callable[[Path], str], life: SchedulerLife) -> None:
     """Sources of a file each that are due in a day, waiting, while there is life."""
 
@@ -31,15 +38,7 @@ def run(disk: Path, stamp: Callable[[Path], str], life: SchedulerLife) -> None:
         async with open_database(disk / "db") as database:
             ledger, clock = ImportRuns(database), SystemClock()
             times = WaitingTimes(watch_every=0.001, answer_within=0.01)
-            timetable = PollScheduler(
-                ledger,
-                Publishers(RequestTable(database), clock),
-                FileStamps(stamp),
-                clock,
-                OwnThreads("file stamp", 8),
-                PartsUnderWay(lambda _: None, ledger),
-                times,
-            )
+            timetable = scheduler_on(database, FileStamps(stamp), times)
             sources = [source(SourceId(f"source-{number}"), path=disk / str(number)) for number in range(COUNT)]
             for each in sources:
                 await ledger.save_poll(Poll(each.id, due_at=clock.now() + 86400, polled_at=clock.now()))
@@ -147,15 +146,7 @@ def is_polled_again(disk: Path, looks: Looks, poll: Callable[[FileStamps, Source
     async def run() -> bool:
         async with open_database(disk / "db") as database:
             ledger, clock = ImportRuns(database), SystemClock()
-            scheduler = PollScheduler(
-                ledger,
-                Publishers(RequestTable(database), clock),
-                stamps,
-                clock,
-                OwnThreads("file stamp", 8),
-                PartsUnderWay(lambda _: None, ledger),
-                WaitingTimes(watch_every=0.001),
-            )
+            scheduler = scheduler_on(database, stamps, WaitingTimes(watch_every=0.001))
             path = disk / "list"
             one = source(SourceId("one"), path=path)
             await ledger.save_poll(Poll(one.id, due_at=clock.now() + 86400, polled_at=clock.now()))
@@ -200,16 +191,7 @@ def test_a_combination_does_not_wait_for_ever_for_the_first_poll_of_a_part(tmp_p
 
     async def run() -> None:
         async with open_database(tmp_path / "db") as database:
-            ledger, clock = ImportRuns(database), SystemClock()
-            scheduler = PollScheduler(
-                ledger,
-                Publishers(RequestTable(database), clock),
-                FileStamps(str),
-                clock,
-                OwnThreads("file stamp", 8),
-                PartsUnderWay(lambda _: None, ledger),
-                WaitingTimes(first_polls=0.001),
-            )
+            scheduler = scheduler_on(database, FileStamps(str), WaitingTimes(first_polls=0.001))
             async with asyncio.timeout(PATIENCE):
                 assert await scheduler.is_due(both, [], 2)
 
