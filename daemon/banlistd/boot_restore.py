@@ -12,18 +12,16 @@ from banlistd.adapters.storage.database import open_copy
 from banlistd.adapters.storage.host.logins import LoginTable
 from banlistd.adapters.storage.host.manual_allows import ManualAllowTable
 from banlistd.adapters.storage.import_runs import ImportRuns
-from banlistd.adapters.storage.manual_bans import ManualBanTable
 from banlistd.adapters.storage.start.boot_snapshot import last_boot_snapshot
+from banlistd.adapters.storage.start.manual_contents import manual_contents
 from banlistd.adapters.system.clock import SystemClock
 from banlistd.adapters.system.instance import only_instance, only_writer, refuse_unsafe_state
 from banlistd.adapters.system.journal import find_announcer
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.logins import note_logins, protection_of_logins
-from banlistd.core.manual.manual_bans import addresses_of
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.manual_allows import REASON, protection_of_allows
 from banlistd.core.ruleset.protection import merge_protected
-from banlistd.core.ruleset.scoping.by_hand import scoped_contents
 from banlistd.events import Event, EventName
 from banlistd.model import MANUAL, Protected, SourceId
 from banlistd.paths import Paths
@@ -70,17 +68,13 @@ async def _restore(places: Paths) -> str:
                 ledger = ImportRuns(database)
                 policy, snapshots = boot_snapshot.policy, NoBootSnapshots()
                 enforcer = Enforcer(firewall, ledger, policy, host, NoAnnouncer(), snapshots, NoConnections())
-                begun, bans = await ManualBanTable(database).load()
-                if begun:
-                    in_force = [ban for ban in bans if ban.in_force(now)]
-                    # Mostly all are: then the addresses of 100,000 are not gathered twice.
-                    by_then = addresses_of(bans)
-                    by_now = by_then if len(in_force) == len(bans) else addresses_of(in_force)
-                    enforcer.register_external(MANUAL, by_then, by_now)
+                bans = await manual_contents(database, now)
+                if bans.begun:
+                    none = AddressSet.none()
                     # A scope that is newer than the snapshot has no mark: the daemon bans in it.
-                    wanted = scoped_contents(in_force)
-                    for scope, addresses in scoped_contents(bans).items():
-                        enforcer.register_external(SourceId(id_by_hand(scope)), addresses, wanted.get(scope, AddressSet.none()))
+                    for scope, addresses in ({None: none} | dict(bans.rows)).items():
+                        source_id = MANUAL if scope is None else SourceId(id_by_hand(scope))
+                        enforcer.register_external(source_id, addresses, bans.in_force.get(scope, none))
                 restored = await enforcer.restore(now)
             finally:
                 await firewall.close()
