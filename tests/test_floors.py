@@ -323,7 +323,6 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("reports", "manual_bans"),
         ("import_runs", "marks"),
         ("import_runs", "poll_rows"),
-        ("import_runs", "quarantine"),
         ("polling", "poll_rows"),
         ("quarantine", "poll_rows"),
         ("import_runs", "versions"),

@@ -14,8 +14,8 @@ from banlistd.adapters.storage.database_schema import Work, transaction
 from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import Guards
+from banlistd.core.feeds.content import NOT_ENDED
 from banlistd.core.feeds.parsed_list import Download
-from banlistd.core.feeds.schedule import NOT_ENDED
 from banlistd.errors import FetchError
 from banlistd.events import EventName
 from banlistd.model import ImportRun, NotModified, Outcome, OutcomeKind, Poll, RunState, SourceId, Validators

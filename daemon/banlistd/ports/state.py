@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from banlistd.core.config.kept import Files, Kept
 from banlistd.core.feeds.content import Ends, Pending
 from banlistd.core.manual.ended_bans import EndedBan
 from banlistd.core.ruleset.manual_allows import AllowKey, ManualAllow
@@ -27,6 +26,7 @@ from banlistd.model import (
 
 if TYPE_CHECKING:
     # boot_restore needs none of them, and boot waits for its imports.
+    from banlistd.core.config.kept import Files, Kept
     from banlistd.core.download.intervals import LastRequest
     from banlistd.core.feeds.found_list import Findings, PollEnd
     from banlistd.core.feeds.health.figures import SourceFigures

@@ -6,11 +6,12 @@ from contextlib import contextmanager, suppress
 
 from banlistd.core.config.model import Source
 from banlistd.core.config.sections.guards import OnStale
+from banlistd.core.feeds.content import NOT_ENDED
 from banlistd.core.feeds.found_list import Findings, address_in_words
 from banlistd.core.feeds.guards import waits
 from banlistd.core.feeds.health.conditions import is_dead
 from banlistd.core.feeds.quarantine import PastContents, frozen_at, stale_at
-from banlistd.core.feeds.schedule import NOT_ENDED, delay_after, failing_since, interval_by
+from banlistd.core.feeds.schedule import delay_after, failing_since, interval_by
 from banlistd.errors import LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import Outcome, OutcomeKind, Poll, SourceId

@@ -3,10 +3,12 @@
 Each call is one transaction.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiosqlite
 
@@ -17,19 +19,20 @@ from banlistd.adapters.storage.poll_rows import (
     POLL_OF,
     POLLS,
     POLLS_OF,
+    confirm_good,
     keep_findings,
     keep_validators,
     poll_of,
     polls_of,
     save,
 )
-from banlistd.adapters.storage.quarantine import confirm_good
 from banlistd.adapters.storage.versions.departures import note_departures
 from banlistd.adapters.storage.versions.version_table import complete_version, note_version
-from banlistd.core.feeds.content import Pending
-from banlistd.core.feeds.found_list import PollEnd
-from banlistd.core.feeds.schedule import NOT_ENDED
+from banlistd.core.feeds.content import NOT_ENDED, Pending
 from banlistd.model import ContentHash, ImportRun, Mark, Marker, PolicyHash, Poll, RunState, SourceId, Validators
+
+if TYPE_CHECKING:
+    from banlistd.core.feeds.found_list import PollEnd  # as in `poll_rows`
 
 # Rows kept for each source. A source that changes every hour has four days of history in them, and the file stays small.
 KEPT_RUNS = 100

@@ -1,6 +1,5 @@
 """The quarantine on SQLite: refused content, and the health of each source. The only file with queries on them."""
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import aiosqlite
 
 from banlistd.adapters.storage.database import Database
-from banlistd.adapters.storage.poll_rows import save
+from banlistd.adapters.storage.poll_rows import RECENT_DAYS, confirm_good
 from banlistd.adapters.storage.works import write_blob
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.extent import AcceptedSizes
@@ -34,34 +33,6 @@ _HOLD_BACK = f"""
     INSERT OR REPLACE INTO quarantine ({_COLUMNS}) VALUES (:source_id, :content_hash, zeroblob(:octets), :guard, :reason,
         :entries, :rejected, :first_seen, :last_seen, :refusals, :stood, :approved)
 """  # noqa: S608 - made of the literal above
-
-_CONFIRM = """
-    INSERT INTO standings (source_id, good_at, trailer, content_hash, changed_at)
-    VALUES (:source_id, :now, coalesce(:trailer, 0), :content_hash, :now)
-    ON CONFLICT (source_id) DO UPDATE SET good_at = :now, trailer = coalesce(:trailer, trailer), told = 0,
-        changed_at = CASE WHEN content_hash IS :content_hash THEN min(changed_at, :now) ELSE :now END,
-        frozen_told = CASE WHEN content_hash IS :content_hash THEN frozen_told ELSE 0 END,
-        content_hash = :content_hash
-"""
-
-_RECENT_DAYS = 30
-
-_SIZES = "fewest, most, least4, most4, least6, most6, replaced"
-
-# The scalar min of SQLite is NULL where one argument is.
-_ADD_SIZES = f"""
-    INSERT INTO recent_contents (source_id, day, {_SIZES}, sample, sampled, churn)
-    VALUES (:source_id, :day, :fewest, :most, :least4, :most4, :least6, :most6, :replaced, :sample, :sampled, :churn)
-    ON CONFLICT (source_id, day) DO UPDATE SET
-        fewest = min(coalesce(fewest, excluded.fewest), coalesce(excluded.fewest, fewest)), most = max(most, excluded.most),
-        least4 = min(least4, excluded.least4), most4 = max(most4, excluded.most4),
-        least6 = min(least6, excluded.least6), most6 = max(most6, excluded.most6), replaced = replaced + excluded.replaced,
-        sampled = CASE WHEN sample IS NULL THEN excluded.sampled ELSE sampled END, sample = coalesce(sample, excluded.sample),
-        churn = churn + excluded.churn
-"""  # noqa: S608 - made of the literal above
-
-# Of a day to come there are sizes only after a clock that went wrong.
-_FORGET_SIZES = "DELETE FROM recent_contents WHERE source_id = :source_id AND (:anew OR day NOT BETWEEN :day - :days AND :day)"
 
 _RECENT = """
     SELECT min(fewest), max(most), min(least4), max(most4), min(least6), max(most6), sum(replaced) FROM recent_contents
@@ -164,21 +135,9 @@ class QuarantineTable:
         await self._database.write(work)
 
 
-async def confirm_good(poll: Poll, now: float, good: Confirmed, connection: aiosqlite.Connection) -> None:
-    """In a work: a good list has come with this poll."""
-    await save(poll, connection)
-    key = {"source_id": poll.source_id, "day": int(now // 86400)}
-    parameters = {"source_id": poll.source_id, "now": now, "trailer": good.has_end_count, "content_hash": good.content_hash}
-    await connection.execute(_CONFIRM, parameters)
-    if good.sizes is not None:
-        await connection.execute(_FORGET_SIZES, key | {"anew": good.starts_anew, "days": _RECENT_DAYS})
-        await connection.execute(_ADD_SIZES, key | dataclasses.asdict(good.sizes) | _row_of(good.sample))
-    await connection.execute("DELETE FROM quarantine WHERE source_id = ?", (poll.source_id,))
-
-
 async def past_of(source_id: SourceId, now: float, connection: aiosqlite.Connection) -> PastContents:
     """In a work: what is remembered of the good lists of a source."""
-    days = {"source_id": source_id, "day": int(now // 86400), "days": _RECENT_DAYS}
+    days = {"source_id": source_id, "day": int(now // 86400), "days": RECENT_DAYS}
     healths = list(await connection.execute_fetchall(_HEALTH_OF, (source_id,)))
     (sizes,) = await connection.execute_fetchall(_RECENT, days)
     samples = await connection.execute_fetchall(_SAMPLES, days)
@@ -187,12 +146,6 @@ async def past_of(source_id: SourceId, now: float, connection: aiosqlite.Connect
         AcceptedSizes(*sizes) if sizes[1] is not None else None,
         tuple(Sample(AddressSet.decode(body), entries, churn) for body, entries, churn in samples),
     )
-
-
-def _row_of(sample: Sample | None) -> dict[str, Any]:
-    if sample is None:
-        return {"sample": None, "sampled": None, "churn": 0.0}
-    return {"sample": sample.addresses.encode(), "sampled": sample.entries, "churn": sample.churn}
 
 
 def _health_of(row: Sequence[Any]) -> SourceHealth:

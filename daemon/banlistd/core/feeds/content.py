@@ -9,6 +9,9 @@ from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.versions.version import HistoryBounds, Step, step_back
 from banlistd.model import ContentHash, PolicyHash, SourceId
 
+NOT_ENDED = "the last attempt to read this list did not end"
+"""The error of a poll from before its list is read until it has ended."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:

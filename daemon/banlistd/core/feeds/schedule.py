@@ -7,9 +7,6 @@ from banlistd.core.config.sections.interval import ByTtl, Daily
 from banlistd.core.download.retry import LONGEST_RETRY_AFTER
 from banlistd.model import Poll, SourceId
 
-NOT_ENDED = "the last attempt to read this list did not end"
-"""The error of a poll from before its list is read until it has ended."""
-
 # A tenth: a thousand machines with `every: 1h` come over six minutes, not in one second.
 JITTER = 0.1
 
