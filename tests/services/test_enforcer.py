@@ -266,6 +266,27 @@ def test_a_submitter_that_is_cancelled_does_not_stop_the_transaction(tmp_path: P
     run(environment_on(tmp_path), CONFIG, life)
 
 
+@pytest.mark.parametrize("fails", [False, True], ids=["it succeeds", "it fails"])
+def test_while_a_transaction_is_under_way_the_state_before_it_is_known(tmp_path: Path, *, fails: bool) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await submit(world, FEED, A)
+        before = world.enforcer.state
+        assert before
+        world.firewall.gate.clear()
+        world.firewall.entered.clear()
+        world.firewall.fail_before = fails
+        submitted = asyncio.ensure_future(submit(world, OTHER, b"203.0.113.0/24"))
+        await world.firewall.entered.wait()
+        assert world.enforcer.state is before
+        world.firewall.gate.set()
+        await asyncio.wait([submitted])
+        after = world.enforcer.state
+        assert after is None if fails else after is not before
+        assert isinstance(submitted.exception(), FirewallError) is fails
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
 def test_a_submitter_that_is_cancelled_does_not_stop_those_who_wait_with_it(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         first = asyncio.ensure_future(submit(world, FEED, A))

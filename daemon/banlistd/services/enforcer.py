@@ -80,6 +80,7 @@ class Enforcer:
         self._exclusions, self._store = ProtectionExclusions.none(), ContentStore(ledger)
         self._contents, self._scopes = dict[SourceId, Content](), ScopesInForce(firewall.scope_numbers, policy)
         self._state: FirewallState | None = None
+        self._before: FirewallState | None = None  # what was before the transaction that is under way
         self._basis: Basis | None = None  # what `_state` is the plan of
         self._recent_markers, self.drift = RecentMarkers(firewall.markers), DriftRepairs()
         self._coalescer = Coalescer(self._enforce_batch)
@@ -102,8 +103,8 @@ class Enforcer:
 
     @property
     def state(self) -> FirewallState | None:
-        """The state of the firewall as far as it is known; None before the first transaction and after one that failed."""
-        return self._state
+        """As far as it is known: None before the first transaction and after a failed one; during one, what was before it."""
+        return self._before if self._state is None else self._state
 
     async def markers(self) -> Sequence[Marker]:
         """The applied-state markers in the firewall. Raises FirewallError."""
@@ -249,15 +250,18 @@ class Enforcer:
         found, moves = FoundState(markers, present, verdict), desired.moves if known else None
         change = await asyncio.to_thread(self.drift.change_to, desired.state, moves, found, self._state)
         if not change.is_empty:
-            self._state = None  # if the outcome is not known, ask the firewall next time
+            self._before, self._state = self._state, None  # if the outcome is not known, ask the firewall next time
             self.drift.begin(markers, desired.state)
             began = asyncio.get_running_loop().time()
-            elements = await self._firewall.apply(change)
-            self.transactions = self.transactions.note(asyncio.get_running_loop().time() - began)
-            self._recent_markers.forget()
-            self.drift.end(change)
-            _LOG.debug("applied a change: +%d -%d bans, %d elements written", change.added, change.removed, elements)
-            await self._connections.end(change, desired.state.answers)
+            try:
+                elements = await self._firewall.apply(change)
+                self.transactions = self.transactions.note(asyncio.get_running_loop().time() - began)
+                self._recent_markers.forget()
+                self.drift.end(change)
+                _LOG.debug("applied a change: +%d -%d bans, %d elements written", change.added, change.removed, elements)
+                await self._connections.end(change, desired.state.answers)
+            finally:
+                self._before = None
         self._state, self._basis, self._contents, self.policy = desired.state, desired.basis, contents, policy
         self._scopes.note(policy)
         for event in carved_events(self._exclusions.hits, exclusions.hits):
