@@ -51,6 +51,7 @@ class Mirrors(FetcherInterface):
         self.late: list[str] = []
         self.silent: dict[str, Exception] = {}
         self.octets = self.requests = 0
+        self._said: dict[str, int] = {}
         self._until = self._end = time.monotonic()
         self._others = _OTHERS
 
@@ -67,10 +68,17 @@ class Mirrors(FetcherInterface):
             connection.close()
 
     def newest_first(self, seconds: float) -> list[str]:
-        """The mirrors by the versions of their timestamps, in so many seconds; nothing of that is proven."""
+        """The mirrors by the versions that they say their timestamps have, in so many seconds: `refuse_less` proves it."""
         until, asked = time.monotonic() + seconds, self.roots_from
-        versions = {url: self._version(url, (until - time.monotonic()) / (len(asked) - at)) for at, url in enumerate(asked)}
-        return sorted(asked, key=lambda url: -versions[url])
+        self._said = {url: self._version(url, (until - time.monotonic()) / (len(asked) - at)) for at, url in enumerate(asked)}
+        return sorted(asked, key=lambda url: -self._said[url])
+
+    def refuse_less(self, version: int) -> None:
+        """Raises DownloadError where the mirror that is asked now has said that it has a newer timestamp than the one that was
+        proven: it would hide what those after it know.
+        """
+        if (said := self._said.get(self.at, 0)) > version:
+            raise DownloadError(f"it said that its timestamp has version {said}, and gives version {version}")
 
     def _version(self, mirror: str, seconds: float) -> int:
         """0 where it does not say one."""

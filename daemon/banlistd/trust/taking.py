@@ -104,6 +104,7 @@ class Pull:
                 updater = self._updater(url)
                 updater.refresh()
                 self._must_be_after_floor(_TOP)
+                self._mirrors.refuse_less(self._newest_timestamp()["version"])
             except _FAULTS as error:
                 # A root that is not proven is the fault of the mirror that gave it; a file that does not come is not.
                 culprit = url if isinstance(error, DownloadError) else self._mirrors.root_from or url

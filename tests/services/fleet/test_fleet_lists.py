@@ -55,6 +55,8 @@ class Mirrors:
     known: list[KnownTrust] = field(default_factory=list)
     fault: FetchError | None = None
     seq: int = 7
+    entries: int | None = None
+    is_known: bool = False
     withdrawn: frozenset[str] = frozenset()
 
     async def pull(self, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust, seconds: float) -> Pulled:
@@ -72,10 +74,9 @@ class Mirrors:
         addresses = self.lists[wanted.name]
         if addresses is None:
             return None
-        same = addresses.content_hash() == wanted.known
-        return SignedList(
-            addresses.content_hash(), len(addresses), self.seq, None if same else addresses, 99, False, self.withdrawn
-        )
+        same = self.is_known or addresses.content_hash() == wanted.known
+        entries = len(addresses) if self.entries is None else self.entries
+        return SignedList(addresses.content_hash(), entries, self.seq, None if same else addresses, 99, False, self.withdrawn)
 
     async def add_root(self, fleet: Fleet, root: bytes, known: KnownTrust) -> Pulled:
         return Pulled({"root_history/2.root.json": root}, replace(known.state, root_version=2), {}, ())
@@ -165,6 +166,30 @@ def test_a_content_at_hand_is_not_fetched_again_without_validators() -> None:
     found = asyncio.run(fetch())
     assert isinstance(found, Download)
     assert (found.parsed.addresses, found.octets) == (A, 99) or found.parsed.addresses is A
+
+
+def without_validators(world: World) -> Download | NotModified:
+    async def fetch() -> Download | NotModified:
+        return await world.lists().fetch(DROP, Validators(), world.on_body)
+
+    return asyncio.run(fetch())
+
+
+def test_a_content_at_hand_has_as_many_entries_as_it_has_whatever_is_said() -> None:
+    """Who has stolen the key of a hub may sign any number beside a content: the database takes none above 2**63."""
+    world = World(in_force={DROP.id: A})
+    world.mirrors.entries = 1 << 70
+    found = without_validators(world)
+    assert isinstance(found, Download)
+    assert found.parsed.entries == len(A)
+
+
+def test_a_content_that_is_not_at_hand_is_no_content_in_force() -> None:
+    """A program that was taken over may say that any content is the one that is known."""
+    world = World(in_force={DROP.id: A})
+    world.mirrors.lists["drop"], world.mirrors.is_known = B, True
+    with pytest.raises(FetchError, match="not at hand"):
+        without_validators(world)
 
 
 def test_other_sources_come_from_elsewhere() -> None:

@@ -45,7 +45,8 @@ class Hub:
         self.stamped: object = 1
         self.meanwhile: Callable[[], Awaitable[object]] | None = None
         never: Any = None
-        self.roll_out = RollOut(RollOuts(), self.announcer, self.clock)
+        self.rollouts = RollOuts()
+        self.roll_out = RollOut(self.rollouts, self.announcer, self.clock)
         stores = cast("Any", self), cast("Any", self.storage)
         self.polled: list[SourceId] = []
         self.is_good, self.above = True, 0
@@ -454,6 +455,32 @@ def test_a_source_that_has_gone_back_itself_is_published_after_its_poll(hub: Hub
     hub.feed = a_list(1)
     hub.turn(has_news=True)
     assert hub.newest()[0] == a_list(1).content_hash()
+
+
+def with_a_database_of_a_month_ago(hub: Hub) -> None:
+    """Its content is not among those that the folder still knows."""
+    for seed in (1, 2, 3, 4):
+        hub.complete(a_list(seed))
+        hub.turn(has_news=True)
+    hub.found = replace(hub.found, lists={"drop": hub.found.lists["drop"][:2]})
+    hub.complete(a_list(1))
+    hub.rollouts.version = 1
+    hub.restart()
+
+
+def test_a_database_of_a_month_ago_whose_source_does_not_answer_publishes_nothing(hub: Hub) -> None:
+    with_a_database_of_a_month_ago(hub)
+    hub.is_good = False
+    hub.turn(has_news=True)
+    hub.turn(has_news=True)
+    assert hub.lists[4:] == [[]]
+    assert "older than what it has published" in hub.announcer.events[-1].message
+    hub.is_good, hub.feed = True, a_list(5)
+    hub.clock.time += 600
+    hub.turn(has_news=True)
+    hub.turn(has_news=True)
+    assert hub.newest()[0] == a_list(5).content_hash()
+    assert EventName.FLEET_FAULT_OVER in hub.announcer.names()
 
 
 def test_what_was_imported_just_before_a_kill_is_published_though_its_source_is_silent(hub: Hub) -> None:

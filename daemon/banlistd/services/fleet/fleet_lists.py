@@ -153,11 +153,13 @@ class FleetLists:
             return replace(held.download, validators=new)
         if found.addresses is None and found.content_hash == validators.body_hash:
             return NotModified(new)
-        addresses = found.addresses if found.addresses is not None else base.addresses if base else None
+        addresses = found.addresses
+        if addresses is None and base is not None and found.content_hash == base.content_hash:
+            addresses = base.addresses
         if addresses is None:
             raise FetchError("hub: the list that is known is not at hand")
         await on_body()
-        download = Download(ParsedList(addresses, found.entries), new, found.octets)
+        download = Download(ParsedList(addresses, len(addresses)), new, found.octets)
         if not self.fleet.hold or base is None or found.content_hash == base.content_hash:
             return download
         waited = 0.0 if held else await self._waited(source.id, found.content_hash)

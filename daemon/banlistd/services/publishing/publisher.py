@@ -82,6 +82,7 @@ class Publisher:
         # What an earlier process has left in force, and of whose source nothing is known since.
         self._left = {name: content.content_hash for name in lists if (content := parts.content(name)) is not None}
         self._older: set[SourceId] = set()
+        self._is_behind = False
 
     async def run(self) -> NoReturn:
         """Until it is cancelled."""
@@ -163,8 +164,9 @@ class Publisher:
         if self._left.get(name) != content_hash or not known or content_hash == known[0]:
             return True
         is_good = await self._parts.poll(name)
-        # What the folder does not know may be from just before the end of the last process.
-        if is_good or content_hash not in known:
+        # What the folder does not know may be from just before the end of the last process. Where the database does not know
+        # what was published last, it may be from before all that the folder knows.
+        if is_good or (content_hash not in known and not self._is_behind):
             del self._left[name]
             self._older.discard(name)
         else:
@@ -177,7 +179,10 @@ class Publisher:
         parts, began = self._parts, self._now
         if self._published is None or renews:
             # Also what was promoted or copied from a mirror meanwhile.
-            self._published = await parts.repository.state(self._lists)
+            is_first, self._published = self._published is None, await parts.repository.state(self._lists)
+            if is_first:
+                # An end between a publication and the note of it leaves out one version.
+                self._is_behind = self._published.timestamp > await parts.roll_out.highest() + 1
             parts.roll_out.note(self._lists, self._published)
             await parts.roll_out.learn()
         # Only now: an operator may stop a list before there is room on the disk again.

@@ -260,5 +260,6 @@ def _refuse_unseen(name: str, state: RollOutState, completed: str, meant: str) -
     why = f": {quoted(f'{by.guard}: {by.reason}' if by.guard else by.reason)}" if by.reason else ""
     raise UsageError(
         f"{name}: its newest content, version {digits}, would be published, and is in question: {who}{why}",
-        f"banlistctl rollback {name} corrects it, banlistctl fleet release {name} --version {digits} publishes it all the same",
+        f"banlistctl rollback {name} --to RUN corrects it;"
+        f" banlistctl fleet release {name} --version {digits} publishes it all the same",
     )

@@ -75,7 +75,8 @@ def _write_new(path: Path, text: str, mode: int) -> None:
     except FileExistsError as error:
         raise UsageError(f"{quoted(str(path))} is there already, and would be lost", "name another file") from error
     except OSError as error:
-        raise FleetFileError(f"cannot make {quoted(str(path))}: {error.strerror}") from error
+        hint = "" if path.parent.is_dir() else f"install -d -m 700 {quoted(str(path.parent))}"
+        raise FleetFileError(f"cannot make {quoted(str(path))}: {error.strerror}", hint) from error
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(text)

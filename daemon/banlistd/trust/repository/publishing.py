@@ -91,13 +91,13 @@ def _lease(folder: HubFolder, present: Present, seen: list[SeenTimestamp], publi
         if term_of(each.version) > lease.term and each.version:
             raise StoodDownError(
                 f"another hub was promoted and publishes version {each.version} of this fleet ({each.place})",
-                "to publish here again: banlistctl fleet promote",
+                "to publish here again: banlistctl fleet promote --from MIRROR",
             )
         if each.version > version:
             raise StoodDownError(
                 f"{each.place} has version {each.version}, and this hub knows only {version}:"
                 " another hub publishes too, or the folder is older than it was",
-                "to go on here, above what was published: banlistctl fleet promote",
+                "to go on here, above what was published: banlistctl fleet promote --from MIRROR",
             )
     if max(version + 1, lease.least) <= published:
         raise StoodDownError(

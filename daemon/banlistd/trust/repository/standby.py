@@ -23,6 +23,7 @@ from banlistd.trust.repository.lease import Lease, read_lease, term_of, write_le
 _SECONDS = 30.0
 _PIECE = 256 * 1024
 _MISSING = 404
+_WAY_OUT = "name another mirror, or, for certificates of an authority of your own, --ca FILE"
 
 
 def install(hub: HubFolder, given: Folder) -> list[str]:
@@ -118,7 +119,7 @@ def _take_over(hub: HubFolder, source: str, root: Metadata[Root], ca: Path | Non
             if version > known:
                 _copy(hub, updater, metadata, files)
         except (RepositoryError, DownloadError, ValueError) as error:
-            raise FleetError(f"{quoted(source)} cannot be taken over: {quoted(str(error))}", "name another mirror") from error
+            raise FleetError(f"{quoted(source)} cannot be taken over: {quoted(str(error))}", _WAY_OUT) from error
         except OSError as error:
             raise FleetFileError(f"cannot copy {quoted(source)}: {error.strerror}") from error
         return version

@@ -198,6 +198,15 @@ def test_an_answer_of_a_program_that_was_taken_over_is_a_fault(two: Two, monkeyp
         two.look()
 
 
+def test_an_answer_that_is_nested_deeply_is_a_fault(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run(*_: object, **__: object) -> tuple[int, bytes]:
+        return 0, b"[" * 200_000
+
+    monkeypatch.setattr("banlistd.adapters.fetch.fleet.other_hubs.run_child", run)
+    with pytest.raises(FleetError, match="no answer"):
+        two.look()
+
+
 def test_a_content_hash_that_the_program_invents_is_not_believed(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"role": "drop", "version": 1, "metadata": "{}", "content": "a" * 64, "counts": [0, 0, 0, 0]}
     _answers(monkeypatch, {"hubs": [{"asked": [asked]}]})

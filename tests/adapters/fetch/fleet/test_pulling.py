@@ -22,6 +22,7 @@ from tuf.api.metadata import Metadata
 
 from banlistd.adapters.fetch.fleet import pulling
 from banlistd.adapters.fetch.fleet.pulling import MirrorPrograms, _pulled
+from banlistd.adapters.system.child_program import ChildEnd
 from banlistd.core.addresses.fleet_files.files import delta_file, whole_file
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.service.fleet import Fleet
@@ -331,6 +332,23 @@ def test_a_mirror_that_lies_about_its_version_is_passed_over(world: World, times
     assert (world.node.has, pulled.state.mirror) == (A, world.mirrors[1].url)
 
 
+def test_a_mirror_that_says_it_is_newest_and_gives_an_old_version_hides_nothing_where_that_matters(world: World) -> None:
+    """Its timestamp is signed, and in force for a day: only what it has said gives it away."""
+    node, (liar, honest) = world.node, world.mirrors
+    node.fleet = replace(node.fleet, urls=(honest.url, liar.url))
+    world.repository.publish({"drop": B})
+    node.pull()
+    timestamp = "metadata/timestamp.json"
+    old, claim = (world.repository.folder / timestamp).read_bytes(), b'{"signed": {"version": 999999}}'
+    liar.files[timestamp] = claim
+    liar.on_request = lambda _: liar.files.update({timestamp: claim if liar.asked.count(timestamp) < 2 else old})
+    world.repository.publish({"drop": C})
+    pulled = node.pull(compares=True)
+    assert (found(pulled).content_hash, pulled.state.mirror) == (C.content_hash(), honest.url)
+    assert [(one.mirror, one.fault) for one in pulled.refused] == [(liar.url, MirrorFault.ABSENT)]
+    assert "999999" in pulled.refused[0].reason
+
+
 def test_a_forged_root_of_one_mirror_does_not_keep_the_others_away(world: World) -> None:
     node = world.node
     node.fleet = replace(node.fleet, urls=tuple(mirror.url for mirror in world.mirrors))
@@ -514,6 +532,23 @@ def test_an_answer_of_another_shape_is_a_fault(tmp_path: Path, wrong: dict[str, 
     fleet = Fleet(name="main", root=tmp_path / "root.json", urls=("https://a.example",))
     with pytest.raises(FetchError, match="gives no answer"):
         MirrorPrograms(tmp_path, "1", FakeClock())._checked(fleet, {**FORGED_ANSWER, **wrong}, KnownTrust(), {})
+
+
+@pytest.mark.parametrize("said", [b"[" * 200_000, b"", b"5", b'{"a"'])
+def test_an_answer_that_is_no_document_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    """Hostile bytes may have taken the program over: what is nested deeply raises no ValueError."""
+
+    async def run(*_: object, **__: object) -> ChildEnd:
+        return ChildEnd(0, said)
+
+    (tmp_path / "root.json").write_bytes(b"{}")
+    monkeypatch.setattr(pulling, "run_child", run)
+    fleet = Fleet(name="main", root=tmp_path / "root.json", urls=("https://a.example",))
+    programs = MirrorPrograms(tmp_path, "1", FakeClock())
+    with pytest.raises(FetchError, match="no answer"):
+        asyncio.run(programs.pull(fleet, [WantedList("drop", "", None, "", 1 << 20)], KnownTrust(), 30.0))
+    with pytest.raises(FetchError, match="no answer"):
+        asyncio.run(programs.add_root(fleet, b"{}", KnownTrust()))
 
 
 def test_a_list_that_is_not_what_was_signed_fails_alone() -> None:

@@ -98,9 +98,14 @@ async def _answer(order: Mapping[str, Any], descriptors: Sequence[int]) -> Mappi
         code, said = await run_child(program, _ENVIRONMENT, bounds, given=given, descriptors=descriptors)
     except ChildFaultError as error:
         raise FleetError(f"the program that looks at other hubs {error}") from error
+    return await asyncio.to_thread(_read, code, said)
+
+
+def _read(code: int, said: bytes) -> Mapping[str, Any]:
+    """Not on the thread of the event loop: it may be long. Raises FleetError."""
     try:
         answer = json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = {"fault": f"it ended with {code} and no answer"}
     if not isinstance(answer, dict) or "fault" in answer:
         fault = str(answer["fault"])[:_MOST_REASON] if isinstance(answer, dict) else "it gives no answer"

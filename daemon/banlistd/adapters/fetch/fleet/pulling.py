@@ -23,7 +23,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from banlistd.adapters.parser_process.answer import Answer, Status
 from banlistd.adapters.parser_process.result import taken_result
-from banlistd.adapters.system.child_program import ChildBounds, ChildFaultError, LateChildError, run_child
+from banlistd.adapters.system.child_program import ChildBounds, ChildEnd, ChildFaultError, LateChildError, run_child
 from banlistd.adapters.system.own_program import own_program
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.service.fleet import Fleet
@@ -67,18 +67,19 @@ class MirrorPrograms:
 
     async def pull(self, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust, seconds: float) -> Pulled:
         with ExitStack() as stack:
-            order = await _in_thread(self._order, stack, fleet, wanted, known)
+            more = {"within": _PART * seconds, "compares": any(one.compares for one in wanted)}
+            order, given = await _in_thread(self._order, stack, fleet, wanted, known, more)
             lists = order["lists"]
-            order |= {"within": _PART * seconds, "compares": any(one.compares for one in wanted)}
             self._late = order["urls"][:1]  # where no answer comes at all
-            answer = await _answer(order, [one[key] for one in lists for key in ("base", "result")], seconds)
+            ended = await _ended(given, [one[key] for one in lists for key in ("base", "result")], seconds)
             results = {one["name"]: one["result"] for one in lists}
-            return await _in_thread(_closing, stack, partial(self._checked, fleet, answer, known, results))
+            return await _in_thread(_closing, stack, lambda: self._checked(fleet, _answer(ended), known, results))
 
     async def add_root(self, fleet: Fleet, root: bytes, known: KnownTrust) -> Pulled:
         with ExitStack() as stack:
-            order = await _in_thread(self._order, stack, fleet, [], known)
-            answer = await _answer(order | {"new_root": _text(root)}, [], _SECONDS_OF_A_ROOT)
+            _, given = await _in_thread(self._order, stack, fleet, [], known, {"new_root": _text(root)})
+            ended = await _ended(given, [], _SECONDS_OF_A_ROOT)
+        answer = await _in_thread(_answer, ended)
         if answer.get("accepted") is not True:
             raise TrustError("the root is not proven by those before it, or is not the next one", "ask the owner of the fleet")
         pulled = self._checked(fleet, answer, known, {})
@@ -86,13 +87,15 @@ class MirrorPrograms:
             raise TrustError(f"the root is not newer than version {known.state.root_version}: it is known, or not proven")
         return pulled
 
-    def _order(self, stack: ExitStack, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust) -> dict[str, Any]:
-        """`stack` closes what it names. Raises FetchError, and OSError."""
+    def _order(
+        self, stack: ExitStack, fleet: Fleet, wanted: Sequence[WantedList], known: KnownTrust, more: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], bytes]:
+        """And its octets: metadata may have 8 MiB. `stack` closes what it names. Raises FetchError, and OSError."""
         if fleet.root is None:
             raise FetchError("the fleet has no root", "add fleet: root")
         pinned = _read_root(fleet.root)
         folder = tempfile.TemporaryDirectory(dir=self._scratch, prefix="fleet-", ignore_cleanup_errors=True)
-        return {
+        order = {
             "pinned": _text(pinned),
             "urls": sorted(fleet.urls, key=lambda one: one in self._late),
             "ca": str(fleet.ca) if fleet.ca else None,
@@ -103,7 +106,9 @@ class MirrorPrograms:
             "floor": known.state.floor,
             "rows": {name: _text(octets) for name, octets in rows_to_keep(known.rows, [one.name for one in wanted]).items()},
             "lists": [_listed(one, *_in_memory(stack, one.base)) for one in wanted],
+            **more,
         }
+        return order, json.dumps(order).encode()
 
     def _checked(self, fleet: Fleet, answer: Mapping[str, Any], known: KnownTrust, results: Mapping[str, int]) -> Pulled:
         """Raises FetchError."""
@@ -135,18 +140,23 @@ async def _in_thread(work: Callable[_Parameters, _Result], *args: _Parameters.ar
         raise
 
 
-async def _answer(order: Mapping[str, Any], descriptors: Sequence[int], seconds: float) -> dict[str, Any]:
+async def _ended(given: bytes, descriptors: Sequence[int], seconds: float) -> ChildEnd:
     """Raises FetchError."""
     program, bounds = own_program("banlistd.trust.pull", "first", str(os.getpid())), ChildBounds(seconds, _MOST_OUTPUT)
     try:
-        code, said = await run_child(program, _ENVIRONMENT, bounds, given=json.dumps(order).encode(), descriptors=descriptors)
+        return await run_child(program, _ENVIRONMENT, bounds, given=given, descriptors=descriptors)
     except LateChildError as error:
         raise FetchError(f"the mirrors did not give their lists within {seconds:g} s") from error
     except ChildFaultError as error:
         raise FetchError(f"the program that takes lists from the mirrors {error}") from error
+
+
+def _answer(ended: ChildEnd) -> dict[str, Any]:
+    """Not on the thread of the event loop: it may have 32 MiB. Raises FetchError."""
+    code, said = ended
     try:
         answer = json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = {"fault": f"it ended with {code} and no answer"}
     if not isinstance(answer, dict) or "fault" in answer:
         fault = quoted(str(answer["fault"])[:200]) if isinstance(answer, dict) else "it gives no answer"
