@@ -49,7 +49,7 @@ class Machine:
         self._keeper = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
         stack.callback(self._keeper.wait)
         stack.callback(self._keeper.kill)
-        _until(self._is_apart)
+        _until(self._is_apart, f"{name} has no network namespace of its own")
         _run("ip", "link", "add", f"to-{name}", "type", "veth", "peer", "name", "eth0", "netns", str(self._keeper.pid))
         _run("ip", "link", "set", f"to-{name}", "master", "lan", "up")
         self.run("ip", "address", "add", f"{self.address}/24", "dev", "eth0")
@@ -81,6 +81,11 @@ class Machine:
     def has(self, event: str, words: str = "") -> bool:
         text = (self.folder / "log").read_text()
         return any(f'"event": "{event}"' in line.replace('":"', '": "') and words in line for line in text.splitlines())
+
+    def last_words(self) -> str:
+        """The last line of its log."""
+        log = self.folder / "log"
+        return (log.read_text().splitlines() or ["nothing"])[-1] if log.exists() else "nothing"
 
     def bans(self, address: str) -> bool:
         """Whether its kernel has the address."""
@@ -117,7 +122,7 @@ def _demonstrate(folder: Path, machines: dict[str, Machine], stack: ExitStack) -
         *reports,
     )
     hub.start(stack)
-    _until(lambda: hub.has("fleet_published", "drop (1 entry)"))
+    _until(lambda: hub.has("fleet_published", "drop (1 entry)"), "the hub publishes nothing", hub)
     print("  the hub has published its list: 1 entry")
 
     _title("2 A mirror copies it, and three nodes take it from there")
@@ -138,18 +143,18 @@ def _demonstrate(folder: Path, machines: dict[str, Machine], stack: ExitStack) -
         lines = [f"fleet: {{name: main, {where}, spread: 0s{more}}}", *shared[:1]]
         _configure(node, lines, "id: drop, hub: drop, every: 1h, guards: {share: off}", *shared[1:])
         node.start(stack)
-    _until(lambda: all(node.bans(FIRST) for node in nodes))
+    _until(lambda: all(node.bans(FIRST) for node in nodes), f"not all nodes ban {FIRST}", *nodes)
     _tell(nodes, FIRST)
 
     _title("3 The list changes on the hub: seen everywhere")
     began = time.monotonic()
     (hub.folder / "list.txt").write_text(f"{FIRST}\n{SECOND}\n")
     hub.ctl("refresh", "drop")
-    _until(lambda: hub.has("fleet_published", "drop (2 entries)"))
+    _until(lambda: hub.has("fleet_published", "drop (2 entries)"), "the hub does not publish the change", hub)
     _copy(public, copy)
     for node in nodes:
         node.ctl("refresh", "drop")
-    _until(lambda: all(node.bans(SECOND) for node in nodes))
+    _until(lambda: all(node.bans(SECOND) for node in nodes), f"not all nodes ban {SECOND}", *nodes)
     _tell(nodes, SECOND)
     print(f"  {time.monotonic() - began:.1f} seconds after the change")
     is_shared = _share(hub, nodes, lambda: _copy(public, copy)) if broker else True
@@ -178,20 +183,20 @@ def _share(hub: Machine, nodes: Sequence[Machine], publish: Callable[[], None]) 
             "key"
         ]
         hub.ctl("nodes", "admit", node.name, "--site", f"site-{number}", "--key", key)
-    _until(lambda: all(node.has("mqtt_connected") for node in nodes))
+    _until(lambda: all(node.has("mqtt_connected") for node in nodes), "not all nodes have the broker", *nodes)
     began = time.monotonic()
     for node in nodes[:2]:
         node.ctl("ban", ATTACKER, "--for", "1h", "--origin", "fail2ban/sshd")
-    _until(lambda: hub.has("fleet_published", "reports (1 entry)"))
+    _until(lambda: hub.has("fleet_published", "reports (1 entry)"), "the hub does not publish the shared ban", hub)
     publish()
     nodes[2].ctl("refresh", "shared")
-    _until(lambda: nodes[2].bans(ATTACKER))
+    _until(lambda: nodes[2].bans(ATTACKER), f"node-3 does not ban {ATTACKER}", nodes[2])
     _tell(nodes, ATTACKER)
     print(f"  {time.monotonic() - began:.1f} seconds after the bans")
 
     _title("5 The third node is stolen, and reports the address of a user")
     nodes[2].ctl("ban", USER, "--for", "1h", "--origin", "fail2ban/sshd")
-    _until(lambda: "node-3" in hub.ctl("sightings", USER).stdout)
+    _until(lambda: "node-3" in hub.ctl("sightings", USER).stdout, "the hub has no report of node-3", hub, nodes[2])
     print("  the hub has its report: one vote of one site")
     hub.ctl("refresh", "reports")
     publish()
@@ -292,11 +297,13 @@ def _tell(nodes: Sequence[Machine], address: str) -> None:
         print(f"  {node.name}: {address} is {'banned in its kernel' if node.bans(address) else 'NOT banned'}")
 
 
-def _until(condition: Callable[[], bool]) -> None:
+def _until(condition: Callable[[], bool], fault: str, *machines: Machine) -> None:
+    """`fault`: what is said where that takes too long, with the last words of these machines."""
     end = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > end:
-            raise SystemExit("this takes too long; packaging/docs/fleet.md says how it works")
+            said = [f"  {one.name}: {one.last_words()}" for one in machines]
+            raise SystemExit("\n".join([f"after {PATIENCE:.0f} seconds {fault}; the last events:", *said]))
         time.sleep(0.1)
 
 
