@@ -51,6 +51,7 @@ from banlistd.services.planning.drift_repairs import DriftRepairs, FoundState
 from banlistd.services.planning.recent_markers import RecentMarkers
 from banlistd.services.planning.restored import Restored
 from banlistd.services.planning.scopes_in_force import ScopesInForce
+from banlistd.services.planning.short_plans import turn_for
 
 _LOG = logging.getLogger(__name__)
 
@@ -227,20 +228,18 @@ class Enforcer:
             return await self._enforce(news, policy, protected, consent)
 
     async def _enforce(
-        self,
-        news: Mapping[SourceId, Content],
-        policy: Policy,
-        protected: Sequence[Protected],
-        consent: Consent | None = None,
+        self, news: Mapping[SourceId, Content], policy: Policy, protected: Sequence[Protected], consent: Consent | None = None
     ) -> Change:
         policy = await self._scopes.numbered(policy, known=self._state is not None)
         contents = contents_to_plan(policy, self._contents | dict(news), self._store.external)
         same = self._state is not None and not news and policy.hash == self.policy.hash
+        # What is found in the kernel may be of any size.
+        turn = turn_for(self._state, policy, contents, protected)
         if self._state and same and protected == self.protected:
             exclusions, desired = self._exclusions, DesiredState(self._state, self._basis)
         else:
-            in_force = PlanInForce(self._state, self._basis, self.policy_hash, same)
-            exclusions, desired = await asyncio.to_thread(plan_after, in_force, policy, contents, protected)
+            before = PlanInForce(self._state, self._basis, self.policy_hash, same)
+            exclusions, desired = await turn(plan_after, before, policy, contents, protected)
         if consent is not None:
             consent(await asyncio.to_thread(lift_of, await self._in_force(), desired.state))
         markers = await self._firewall.markers()
@@ -248,7 +247,7 @@ class Enforcer:
         present = self._state if known else await self._present(markers, desired.state, protected)
         verdict = await self._firewall.verify(present) if present is not None else Verification()
         found, moves = FoundState(markers, present, verdict), desired.moves if known else None
-        change = await asyncio.to_thread(self.drift.change_to, desired.state, moves, found, self._state)
+        change = await (turn if known else asyncio.to_thread)(self.drift.change_to, desired.state, moves, found, self._state)
         if not change.is_empty:
             self._before, self._state = self._state, None  # if the outcome is not known, ask the firewall next time
             self.drift.begin(markers, desired.state)

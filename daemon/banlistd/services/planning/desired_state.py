@@ -52,7 +52,7 @@ def plan_after(
     contents: Mapping[SourceId, Content],
     protected: Sequence[Protected],
 ) -> tuple[ProtectionExclusions, DesiredState]:
-    """What is excluded, and the desired state; planned anew only where it differs. For a worker thread."""
+    """What is excluded, and the desired state; planned anew only where it differs. Costs up to seconds (`turn_for`)."""
     exclusions = exclusions_of(policy, contents, protected)
     if in_force.is_same and in_force.state and exclusions.policy_hash(policy.hash) == in_force.policy_hash:
         return exclusions, DesiredState(in_force.state, in_force.basis)

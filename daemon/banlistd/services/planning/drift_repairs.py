@@ -29,7 +29,7 @@ class DriftRepairs:
         self._repair = Change.nothing()
 
     def change_to(self, desired: FirewallState, moves: Moves | None, found: FoundState, state: FirewallState | None) -> Change:
-        """The change from what was found to the desired state, after a look at the drift in it. For a worker thread.
+        """The change from what was found to the desired state, after a look at the drift in it. Costs as much as a plan.
 
         `moves`: what leads to it from `state`, what the firewall should have; None after a change of which the outcome is not
         known.
