@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata
 
 from banlistd.core.fleet.publish_job import read_answer, stop_in
 from banlistd.core.fleet.roll_out.stops import NO_STOP, SignedStop
 from banlistd.errors import FleetError, StoodDownError
+from banlistd.trust.ceremony.key_files import read_seed
+from banlistd.trust.ceremony.keys import signer_of
 from banlistd.trust.ceremony.making import SigningRole
 from banlistd.trust.repository.lease import STRIDE, Lease, write_lease
 from banlistd.trust.repository.publishing import publish
@@ -127,6 +130,45 @@ def test_a_hub_that_takes_over_learns_what_was_stopped(tmp_path: Path, owners: O
     other.install()
     other.promote(hub.folder.public)
     assert read_answer(json.dumps(publish(other.job({}), now())).encode()).stops["drop"] == stop
+
+
+@pytest.mark.parametrize(
+    "custom",
+    [
+        5,
+        "x",
+        ["x"],
+        None,
+        {"content": 5},
+        {"content": ["x"]},
+        {"content": "../x", "entries": "x"},
+        {"content": "a" * 64, "roll_out": {"number": True, "stopped": True}},
+    ],
+)
+def test_a_hub_that_takes_over_what_a_stolen_key_has_signed_can_publish_all_the_same(
+    tmp_path: Path, owners: Owners, hub: Hub, node: Node, custom: object
+) -> None:
+    """The owners take the key back later, with a root that this hub publishes."""
+    publish(hub.job({"drop": new_content("one")}), now())
+    role = hub.folder.metadata / "1.drop.json"
+    document = json.loads(role.read_text())
+    document["signed"]["targets"]["drop/full.blz"]["custom"] = custom
+    forged = Metadata.from_dict(document)
+    forged.sign(signer_of(read_seed(hub.key, bytes)))
+    forged.to_file(str(role))
+    other = Hub(tmp_path / "b", owners, "hub-b")
+    other.install()
+    other.promote(hub.folder.public)
+    assert read_answer(json.dumps(publish(other.job({}), now())).encode()).timestamp == STRIDE + 1
+    for words in ("two", "three"):
+        answer = publish(other.job({"drop": new_content(words)}), now())
+        read_answer(json.dumps(answer).encode())
+        assert answer["lists"]["drop"]["contents"][0]["content"] == hash_of(words)
+        assert node.pull(other.folder.public, "drop/full.blz") == words.encode()
+    owners.revoke("hub-a")
+    owners.sign("anna", "ben", "targets")
+    other.install()
+    assert publish(other.job({}), now())["root"] == 2
 
 
 @pytest.mark.parametrize("roll_out", [None, 3, {"number": "3", "stopped": True}, {"number": 2**60, "stopped": True}])

@@ -13,6 +13,7 @@ _LONGEST = 16 * 2**20
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}", re.ASCII)
 _FILE = re.compile(r"full\.blz|[0-9a-f]{16}\.bld", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_CONTENT = re.compile(r"[0-9a-f]{64}")
 _DIGITS = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _LARGEST_NUMBER = 2**53
 """That every reader of JSON takes."""
@@ -115,6 +116,19 @@ def _read_stop(row: Mapping[str, Any]) -> SignedStop:
     if not all(_DIGITS.fullmatch(one) for one in withdrawn):
         raise ValueError(withdrawn)
     return SignedStop(int(row["number"]), bool(row["stopped"]), withdrawn)
+
+
+def custom_fields(custom: Any) -> Mapping[str, Any]:
+    """What a hub signs beside a file. Empty for what is none: who has stolen the key of a hub may have signed anything, and the
+    hub that takes over reads it.
+    """
+    return custom if isinstance(custom, Mapping) else {}
+
+
+def content_in(custom: Any) -> str:
+    """The content hash that is signed beside a file; empty where there is none."""
+    content = custom_fields(custom).get("content")
+    return content if isinstance(content, str) and _CONTENT.fullmatch(content) else ""
 
 
 def stop_in(custom: Mapping[str, Any]) -> SignedStop:

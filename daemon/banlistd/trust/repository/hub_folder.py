@@ -11,7 +11,7 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
-from banlistd.core.fleet.publish_job import KnownContent
+from banlistd.core.fleet.publish_job import KnownContent, content_in
 from banlistd.core.printing import quoted
 from banlistd.errors import FleetError, FleetFileError
 from banlistd.trust.ceremony.folder import Folder, read_signed
@@ -106,9 +106,9 @@ class HubFolder:
             file = f"{version}.{name}.json"
             document = self.read_plain(file) if version == newest else self.read_old(file)
             full = document.get("targets", {}).get(f"{name}/{FULL}", {})
-            digest, content = full.get("hashes", {}).get("sha256", ""), full.get("custom", {}).get("content", "")
+            digest, content = full.get("hashes", {}).get("sha256", ""), content_in(full.get("custom"))
             file = f"targets/{name}/{digest}.{FULL}"
-            if digest and (self.public / file).exists():
+            if digest and content and (self.public / file).exists():
                 found.setdefault(content, KnownContent(content, file))
             if len(found) == most:
                 break

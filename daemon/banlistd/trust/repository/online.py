@@ -13,7 +13,7 @@ from securesystemslib.signer import Signer
 from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 
-from banlistd.core.fleet.publish_job import signed_fields, stop_in
+from banlistd.core.fleet.publish_job import content_in, custom_fields, signed_fields, stop_in
 from banlistd.core.fleet.roll_out.stops import NO_STOP, SignedStop
 from banlistd.errors import FleetError
 from banlistd.trust.ceremony.making import HUB, ONLINE, Offline, hub_role
@@ -259,5 +259,5 @@ class OnlineSigner:
 
 def _content_of(name: str, metadata: Metadata[Targets]) -> tuple[str, SignedStop]:
     full = metadata.signed.targets.get(f"{name}/{FULL}")
-    custom = (full.custom or {}) if full else {}
-    return str(custom.get("content", "")), stop_in(custom)
+    custom = custom_fields(full.custom if full else None)
+    return content_in(custom), stop_in(custom)

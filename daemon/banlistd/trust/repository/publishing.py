@@ -9,7 +9,7 @@ from typing import Any
 from tuf.api.metadata import Metadata, Root, Targets
 from tuf.api.serialization.json import JSONSerializer
 
-from banlistd.core.fleet.publish_job import NewContent, PublishJob, stop_in, stop_row
+from banlistd.core.fleet.publish_job import NewContent, PublishJob, content_in, custom_fields, stop_in, stop_row
 from banlistd.core.fleet.roll_out.stops import NO_STOP
 from banlistd.core.printing import quoted
 from banlistd.errors import FleetError, FleetFileError, StoodDownError
@@ -143,7 +143,7 @@ def _answer(folder: HubFolder, job: PublishJob, present: Present, asked: Proposa
             lists[name] = {
                 "seq": seq,
                 "contents": [{"content": each.content, "file": each.file} for each in known],
-                "stop": stop_row(stop_in(full.custom or {}) if full else NO_STOP),
+                "stop": stop_row(stop_in(custom_fields(full.custom)) if full else NO_STOP),
             }
     root, targets, timestamp = present.offline.root.signed, present.offline.targets.signed, present.timestamp
     roots = [version for version, role in folder.files() if role == "root"]
@@ -161,10 +161,10 @@ def _described_proposal(role: str, metadata: Metadata[Targets], present: Present
     targets = present.offline.targets.signed
     found = targets.get_verification_result(HUB, metadata.signed_bytes, metadata.signatures)
     full = metadata.signed.targets.get(f"{role}/{FULL}")
-    custom = (full.custom or {}) if full else {}
+    custom = custom_fields(full.custom if full else None)
     return {
         "version": metadata.signed.version,
-        "content": custom.get("content", ""),
+        "content": content_in(custom),
         "entries": custom.get("entries", 0),
         "stop": stop_row(stop_in(custom)),
         "since": asked.since.get(role, 0.0),
