@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata
+from tuf.api.metadata import Metadata, Timestamp
 
 from banlistd.core.fleet.publish_job import read_answer, stop_in
 from banlistd.core.fleet.roll_out.stops import NO_STOP, SignedStop
@@ -169,6 +169,30 @@ def test_a_hub_that_takes_over_what_a_stolen_key_has_signed_can_publish_all_the_
     owners.sign("anna", "ben", "targets")
     other.install()
     assert publish(other.job({}), now())["root"] == 2
+
+
+@pytest.mark.parametrize("version", [(2**31 // STRIDE - 1) * STRIDE + 1, 2**31, 2**40, 2**70])
+def test_a_hub_takes_over_no_version_above_which_none_is_left(
+    tmp_path: Path, owners: Owners, hub: Hub, node: Node, version: int
+) -> None:
+    """Only a thief signs it. The owners take the key back first, and the next hub begins anew: nodes do so as well."""
+    publish(hub.job({"drop": new_content("one")}), now())
+    path = hub.folder.metadata / "timestamp.json"
+    timestamp = Metadata[Timestamp].from_file(str(path))
+    timestamp.signed.version = version
+    timestamp.sign(signer_of(read_seed(hub.key, bytes)))
+    timestamp.to_file(str(path))
+    assert node.pull(hub.folder.public, "drop/full.blz") == b"one"
+    other = Hub(tmp_path / "b", owners, "hub-b")
+    other.install()
+    with pytest.raises(FleetError, match="no hub signs"):
+        other.promote(hub.folder.public)
+    owners.revoke("hub-a")
+    owners.sign("anna", "ben", "targets")
+    other.install()
+    other.promote()
+    assert publish(other.job({"drop": new_content("two")}), now())["timestamp"] == 1
+    assert node.pull(other.folder.public, "drop/full.blz") == b"two"
 
 
 @pytest.mark.parametrize("roll_out", [None, 3, {"number": "3", "stopped": True}, {"number": 2**60, "stopped": True}])

@@ -17,6 +17,8 @@ from banlistd.trust.repository.files import write_whole
 STRIDE = 1_000_000
 """Versions of one term: one every 10 s for 115 days; then a hub is promoted again. 2,146 terms fit 31 bits."""
 
+TERMS = 2**31 // STRIDE
+
 _LARGEST = 4096
 
 
@@ -50,7 +52,7 @@ def read_lease(folder: Path) -> Lease | None:
     except ValueError as error:
         raise FleetError(f"{quoted(str(path))} is damaged", "banlistctl fleet promote writes it again") from error
     term = document.get("term") if isinstance(document, dict) else None
-    if not isinstance(term, int) or not 0 <= term < 2**31 // STRIDE:
+    if not isinstance(term, int) or not 0 <= term < TERMS:
         raise FleetError(f"{quoted(str(path))} is damaged", "banlistctl fleet promote writes it again")
     return Lease(term)
 

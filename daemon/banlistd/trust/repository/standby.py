@@ -18,7 +18,7 @@ from banlistd.trust.ceremony.folder import Folder
 from banlistd.trust.ceremony.proving import must_be_signed, must_follow
 from banlistd.trust.repository.files import write_whole
 from banlistd.trust.repository.hub_folder import HubFolder
-from banlistd.trust.repository.lease import Lease, read_lease, term_of, write_lease
+from banlistd.trust.repository.lease import TERMS, Lease, read_lease, term_of, write_lease
 
 _SECONDS = 30.0
 _PIECE = 256 * 1024
@@ -116,6 +116,9 @@ def _take_over(hub: HubFolder, source: str, root: Metadata[Root], ca: Path | Non
         try:
             updater.refresh()
             version = Metadata.from_file(str(metadata / "timestamp.json")).signed.version
+            if term_of(version) + 1 >= TERMS:
+                hint = "revoke the stolen key first: banlistctl fleet revoke FOLDER HUB; then install, and promote"
+                raise FleetError(f"{quoted(source)} has version {version}, and no hub signs so high a one", hint)
             if version > known:
                 _copy(hub, updater, metadata, files)
         except (RepositoryError, DownloadError, ValueError) as error:
