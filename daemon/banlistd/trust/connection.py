@@ -129,7 +129,7 @@ class Connection:
 
     def _connected(self) -> socket.socket:
         try:
-            with alarm(self._until):  # also names that are not resolved in time
+            with alarm(self._until):  # names end later: the resolver of the system gives up after 10 s (`QUICK_NAMES`)
                 self._socket = connected = socket.create_connection(self._place, min(self._left(), _CONNECT))
                 connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if self._authorities is None:

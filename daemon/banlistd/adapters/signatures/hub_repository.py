@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from banlistd.adapters.signatures import without_rights
-from banlistd.adapters.system.child_program import ChildBounds, ChildFaultError, run_child
+from banlistd.adapters.system.child_program import QUICK_NAMES, ChildBounds, ChildFaultError, run_child
 from banlistd.adapters.system.own_program import launched_by, own_program
 from banlistd.core.fleet.cosign_job import AskedRole, Cosigned, CosignJob, cosign_octets, read_cosigned
 from banlistd.core.fleet.publish_job import NewContent, Published, PublishJob, job_octets, read_answer
@@ -16,7 +16,7 @@ _SECONDS = 120.0
 """A list of 1,000,000 entries with 16 deltas takes less than a second; a full disk that answers slowly, much more."""
 
 _MOST_OUTPUT = 16 * 2**20
-_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin", "HOME": "/nonexistent"}
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin", "HOME": "/nonexistent", **QUICK_NAMES}
 _WATCHED = ("lease.json", "offline")
 
 

@@ -20,13 +20,13 @@ from typing import Any
 
 from banlistd.adapters.parser_process.answer import Answer, Status
 from banlistd.adapters.parser_process.result import taken_result
-from banlistd.adapters.system.child_program import ChildBounds, ChildFaultError, run_child
+from banlistd.adapters.system.child_program import QUICK_NAMES, ChildBounds, ChildFaultError, run_child
 from banlistd.adapters.system.own_program import own_program
 from banlistd.core.fleet.cosign_job import is_role
 from banlistd.core.fleet.cosigning import AskedList, OtherHub, WantedProposal
 from banlistd.errors import FleetError, FleetFileError, ParseError
 
-_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", **QUICK_NAMES}
 _MOST_OUTPUT = 64 * 2**20
 _TARGETS = re.compile(r"([1-9][0-9]{0,8})\.targets\.json", re.ASCII)
 _LARGEST_TARGETS = 512 * 1024

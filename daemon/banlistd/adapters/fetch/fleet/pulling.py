@@ -23,7 +23,14 @@ from typing import Any, ParamSpec, TypeVar
 
 from banlistd.adapters.parser_process.answer import Answer, Status
 from banlistd.adapters.parser_process.result import taken_result
-from banlistd.adapters.system.child_program import ChildBounds, ChildEnd, ChildFaultError, LateChildError, run_child
+from banlistd.adapters.system.child_program import (
+    QUICK_NAMES,
+    ChildBounds,
+    ChildEnd,
+    ChildFaultError,
+    LateChildError,
+    run_child,
+)
 from banlistd.adapters.system.own_program import own_program
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.config.service.fleet import Fleet
@@ -34,7 +41,7 @@ from banlistd.errors import FetchError, ParseError, TrustError
 from banlistd.model import ContentHash
 from banlistd.ports import Clock
 
-_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"}
+_ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", **QUICK_NAMES}
 _MOST_OUTPUT = 32 * 2**20
 _LARGEST_ROOT = 512_000
 """Octets, as python-tuf has it."""
