@@ -11,9 +11,9 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from banlistd.adapters.system.child_program import ChildEnd
 from banlistd.trust.taking import Pull
 
 _LENGTH = 8
@@ -34,17 +34,16 @@ class PullPrograms:
             here.setblocking(False)
             self._free.put_nowait(here)
 
-    async def answer(self, order: Mapping[str, Any], descriptors: Sequence[int], seconds: float) -> dict[str, Any]:
+    async def ended(self, given: bytes, descriptors: Sequence[int], seconds: float) -> ChildEnd:
         """In place of a program of its own, for which a node waits as here, in its loop. The time until a process is free does
         not count.
         """
-        return await asyncio.shield(self._answer(await self._free.get(), order, descriptors))
+        return await asyncio.shield(self._ended(await self._free.get(), given, descriptors))
 
-    async def _answer(self, channel: socket.socket, order: Mapping[str, Any], descriptors: Sequence[int]) -> dict[str, Any]:
+    async def _ended(self, channel: socket.socket, given: bytes, descriptors: Sequence[int]) -> ChildEnd:
         loop = asyncio.get_running_loop()
-        octets = json.dumps(order).encode()
-        socket.send_fds(channel, [len(octets).to_bytes(_LENGTH)], descriptors)
-        await loop.sock_sendall(channel, octets)
+        socket.send_fds(channel, [len(given).to_bytes(_LENGTH)], descriptors)
+        await loop.sock_sendall(channel, given)
         said = bytearray()
         while len(said) < _LENGTH or len(said) < _LENGTH + int.from_bytes(said[:_LENGTH]):
             piece = await loop.sock_recv(channel, _PIECE)
@@ -52,8 +51,7 @@ class PullPrograms:
                 raise EOFError
             said += piece
         self._free.put_nowait(channel)
-        answer: dict[str, Any] = json.loads(said[_LENGTH:])
-        return answer
+        return ChildEnd(0, bytes(said[_LENGTH:]))
 
 
 def _read(channel: socket.socket, length: int) -> bytes:

@@ -174,7 +174,7 @@ async def _run(order: dict[str, Any]) -> None:
     shared = Crowded(CountedPulls(pulling.MirrorPrograms(Path(order["folder"]), "0", clock)), clock, Faults())
     nodes: list[Node] = []
     async with AsyncExitStack() as stack:
-        stack.enter_context(patch.object(pulling, "_answer", programs.answer))
+        stack.enter_context(patch.object(pulling, "_ended", programs.ended))
         said = asyncio.ensure_future(_say(nodes, shared))
         numbers = range(order["first"], order["first"] + order["size"])
         for start in range(0, order["size"], _AT_ONCE):
@@ -196,8 +196,8 @@ async def _say(nodes: Sequence[Node], shared: Crowded) -> None:
         say(
             {
                 "open": len(nodes),
-                "connected": sum(node.broker.is_connected for node in nodes),
-                "have": Counter(str(node.bans) for node in nodes),
+                "connected": sum([node.broker.is_connected for node in nodes]),
+                "have": Counter([node.bans for node in nodes]),  # JSON makes words of them
                 "pulls": signed.pulls,
                 "requests": signed.requests,
                 "octets": signed.octets,
