@@ -5,6 +5,7 @@ lost some (measured). What SQLite says comes out as it is; `database` knows what
 """
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -150,7 +151,7 @@ def forget(companions: Companions) -> None:
 def identity_of(path: Path) -> Identity | None:
     """The identity of the file that has this name now; None where none has. A link in its place is another file."""
     try:
-        found = path.lstat()
+        found = os.lstat(path)  # each turn of the database asks
     except OSError:
         return None
     return found.st_dev, found.st_ino

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -58,7 +57,8 @@ _CONFIRM = """
 
 RECENT_DAYS = 30
 
-_SIZES = "fewest, most, least4, most4, least6, most6, replaced"
+_SIZE_NAMES = ("fewest", "most", "least4", "most4", "least6", "most6", "replaced")
+_SIZES = ", ".join(_SIZE_NAMES)
 
 # The scalar min of SQLite is NULL where one argument is.
 _ADD_SIZES = f"""
@@ -100,8 +100,9 @@ async def confirm_good(poll: Poll, now: float, good: Confirmed, connection: aios
     parameters = {"source_id": poll.source_id, "now": now, "trailer": good.has_end_count, "content_hash": good.content_hash}
     await connection.execute(_CONFIRM, parameters)
     if good.sizes is not None:
+        sizes = {name: getattr(good.sizes, name) for name in _SIZE_NAMES}
         await connection.execute(_FORGET_SIZES, key | {"anew": good.starts_anew, "days": RECENT_DAYS})
-        await connection.execute(_ADD_SIZES, key | dataclasses.asdict(good.sizes) | _row_of(good.sample))
+        await connection.execute(_ADD_SIZES, key | sizes | _row_of(good.sample))
     await connection.execute("DELETE FROM quarantine WHERE source_id = ?", (poll.source_id,))
 
 

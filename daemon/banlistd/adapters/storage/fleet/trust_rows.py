@@ -1,7 +1,6 @@
 """What was verified of a fleet, on SQLite. The only file with queries on it."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import astuple
 
 import aiosqlite
 
@@ -57,13 +56,19 @@ class TrustTable:
             gone = [(fleet, name) for (name,) in found if name not in kept]
             await connection.executemany("DELETE FROM hub_trust WHERE fleet = ? AND name = ?", gone)
             await connection.executemany("INSERT OR REPLACE INTO hub_trust VALUES (?, ?, ?)", named)
-            await connection.execute("INSERT OR REPLACE INTO hub_state VALUES (?, ?, ?, ?, ?, ?, ?)", (fleet, *astuple(state)))
+            await connection.execute("INSERT OR REPLACE INTO hub_state VALUES (?, ?, ?, ?, ?, ?, ?)", (fleet, *_row_of(state)))
 
         before = self._known.pop(fleet, None)  # unless the work ends well, the database alone knows what it has
         await self._database.write(work)
         if before is not None:
             left = {name: octets for name, octets in before.rows.items() if name in kept or name.startswith(_ROOTS)}
             self._remembered(fleet, KnownTrust({**left, **rows}, state))
+
+
+def _row_of(state: FleetState) -> tuple[float | int | str, ...]:
+    """In the order of `_STATE`. `dataclasses.astuple` copies each value, and takes as long as all statements of a pull."""
+    verified = state.floor, state.root_version, state.root_hash
+    return (*verified, state.timestamp_version, state.expires_at, state.mirror)
 
 
 async def _state(connection: aiosqlite.Connection, fleet: str) -> FleetState:
