@@ -93,7 +93,7 @@ class MemoryFirewall:
 
 
 def _equal(maps: MapEntries | None, map_entries: MapEntries) -> bool:
-    return (
+    return maps is map_entries or (
         maps is not None
         and np.array_equal(maps.first, map_entries.first)
         and np.array_equal(maps.last, map_entries.last)
