@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import aiomqtt
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -27,6 +28,9 @@ _TIMEOUT = 10.0
 
 _KEEPALIVE = 30
 """Seconds; a dead peer is noticed after twice that."""
+
+_LOOK_EVERY = 5.0
+"""Seconds between two looks at the keepalive. aiomqtt looks each second, and wakes an idle daemon as often."""
 
 _SESSION_EXPIRY = 10
 """Seconds. The delay of the will ends with the session, so 0 would void it."""
@@ -66,6 +70,12 @@ class BrokerAccess:
     tls: ssl.SSLContext | None = None
     user: str = ""
     password: str = field(default="", repr=False)
+
+
+class _Client(aiomqtt.Client):
+    async def _misc_loop(self) -> None:
+        while self._client.loop_misc() == MQTTErrorCode.MQTT_ERR_SUCCESS:  # noqa: ASYNC110 - paho cannot be waited for
+            await asyncio.sleep(_LOOK_EVERY)
 
 
 class MqttConnection:
@@ -197,7 +207,7 @@ def _client(access: BrokerAccess, will: BusMessage, seconds: float) -> aiomqtt.C
     last.WillDelayInterval = _WILL_DELAY
     if will.about:
         last.UserProperty = [*will.about]
-    client = aiomqtt.Client(
+    client = _Client(
         access.host,
         access.port,
         username=access.user or None,
