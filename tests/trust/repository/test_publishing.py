@@ -1,10 +1,12 @@
 """What a hub publishes, as python-tuf's own client takes it: contents, renewals, promotions, revocations, two hubs."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tuf.api.exceptions import RepositoryError
@@ -169,6 +171,28 @@ def test_a_hub_that_takes_over_what_a_stolen_key_has_signed_can_publish_all_the_
     owners.sign("anna", "ben", "targets")
     other.install()
     assert publish(other.job({}), now())["root"] == 2
+
+
+@pytest.mark.parametrize("fields", [{"hashes": {"sha512": "SHA512"}}, {"length": 2**40}, {"hashes": {"sha256": "../../../x"}}])
+def test_a_hub_takes_over_the_other_lists_where_a_thief_has_signed_a_file_that_no_hub_writes(
+    tmp_path: Path, owners: Owners, hub: Hub, fields: dict[str, Any]
+) -> None:
+    publish(hub.job({"drop": new_content("one"), "ssh": new_content("other")}), now())
+    role = hub.folder.metadata / "1.drop.json"
+    document = json.loads(role.read_text())
+    whole = document["signed"]["targets"]["drop/full.blz"]
+    whole |= json.loads(json.dumps(fields).replace("SHA512", hashlib.sha512(b"one").hexdigest()))
+    (hub.folder.public / "targets/drop" / f"{hashlib.sha512(b'one').hexdigest()}.full.blz").write_bytes(b"one")
+    forged = Metadata.from_dict(document)
+    forged.sign(signer_of(read_seed(hub.key, bytes)))
+    forged.to_file(str(role))
+    other = Hub(tmp_path / "b", owners, "hub-b")
+    other.install()
+    other.promote(hub.folder.public)
+    assert publish(other.job({}), now())["lists"].keys() == {"ssh"}
+    for words in ("two", "three"):
+        answer = publish(other.job({"drop": new_content(words)}), now())
+        assert answer["lists"]["drop"]["contents"][0]["content"] == hash_of(words)
 
 
 @pytest.mark.parametrize("version", [(2**31 // STRIDE - 1) * STRIDE + 1, 2**31, 2**40, 2**70])
