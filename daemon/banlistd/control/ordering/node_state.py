@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict
 from banlistd.control.declaration import Command, no_fields
 from banlistd.control.parts import Parts
 from banlistd.core.ruleset.ranking import count
+from banlistd.core.ruleset.state import FirewallState
 
 if TYPE_CHECKING:
     from banlistd.services.fleet.fleet_lists import FleetLists
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 _MOST_NAMES = 100
 """Of sources in one list: a message has at most 48 KiB."""
 
+
+_FEW = 50_000
+"""Elements: to count so many takes 0.3 ms (measured). More are counted in a thread."""
 
 _DIGITS = 16
 """Of a content hash."""
@@ -61,7 +65,7 @@ async def _answer(parts: Parts, _: tuple[()]) -> NodeStateAnswer:
     answer: NodeStateAnswer = {
         "boot": int(parts.started_at),
         "version": _version(),
-        "bans": await asyncio.to_thread(count, state) if state else 0,
+        "bans": await _counted(state) if state else 0,
         "packets": sum(counter.packets for counter in counters.values()),
         "sources": len(enabled),
         "failing": _some(one.id for one in enabled if one.id in figures.polls and figures.polls[one.id][1]),
@@ -74,6 +78,10 @@ async def _answer(parts: Parts, _: tuple[()]) -> NodeStateAnswer:
     if lists := parts.fleet():
         answer["fleet"] = await _fleet(parts, lists)
     return answer
+
+
+async def _counted(state: FirewallState) -> int:
+    return count(state) if len(state) <= _FEW else await asyncio.to_thread(count, state)
 
 
 async def _fleet(parts: Parts, lists: "FleetLists") -> FleetInState:
