@@ -127,6 +127,14 @@ def test_a_node_is_no_hub(keys: Path, call: CtlCall, text: str) -> None:
     assert call("fleet", "new-key", str(keys / "new.key"), "--role", "root", "--no-passphrase", *_config(keys))[0] == 0
 
 
+def test_no_passphrase_is_asked_for_where_the_file_of_a_key_is_there_already(keys: Path, call: CtlCall) -> None:
+    (keys / "half.key.pub").touch()
+    for name in ("anna", "half"):
+        code, _, err = call("fleet", "new-key", str(keys / f"{name}.key"), "--role", "root", *_config(keys))
+        assert code == 64
+        assert "is there already, and would be lost" in err
+
+
 def test_a_passphrase_comes_from_a_file_or_a_terminal(keys: Path, fleet: Path, call: CtlCall) -> None:
     (keys / "secret").write_text("correct horse\n")
     secret = ("--passphrase-file", str(keys / "secret"))

@@ -18,11 +18,11 @@ _ROLES = ("root", "targets", "hub")
 
 
 def _make(arguments: argparse.Namespace) -> int:
-    from banlistd.trust.ceremony.key_files import make_key, public_file  # noqa: PLC0415 - as `offline`
+    from banlistd.trust.ceremony.key_files import make_key, public_file, refuse_existing  # noqa: PLC0415 - as `offline`
     from banlistd.trust.ceremony.keys import key_name  # noqa: PLC0415
 
     path = Path(arguments.file)
-    name = key_name(arguments.name or path.name.removesuffix(".key"))
+    beside, name = public_file(path), key_name(arguments.name or path.name.removesuffix(".key"))
     secret = b""
     if arguments.role == "hub":
         if arguments.token:
@@ -33,9 +33,9 @@ def _make(arguments: argparse.Namespace) -> int:
         refuse_on_hub(Path(arguments.config), f"a key for {arguments.role}")
         if arguments.token:
             return _make_in_token(arguments, path, name)
+        refuse_existing(path, beside)
         secret = b"" if arguments.no_passphrase else _new_passphrase(arguments)
     public = make_key(path, name, secret)
-    beside = public_file(path)
     if arguments.json:
         print(
             json.dumps({"file": str(path), "public": str(beside), "name": name, "id": public.id, "line": public.line.strip()})
@@ -52,10 +52,11 @@ def _say_public(path: Path, key: "FleetKey") -> None:
 
 
 def _make_in_token(arguments: argparse.Namespace, path: Path, name: str) -> int:
-    from banlistd.trust.ceremony.key_files import public_file  # noqa: PLC0415 - as `offline`
+    from banlistd.trust.ceremony.key_files import public_file, refuse_existing  # noqa: PLC0415 - as `offline`
     from banlistd.trust.ceremony.tokens import make_token_key, token_key  # noqa: PLC0415
 
     place, beside = token_key(arguments.token), public_file(path)
+    refuse_existing(beside)
     public = make_token_key(place, path, name, passphrase(arguments, f"PIN of the token {place.token}"))
     if arguments.json:
         print(json.dumps({"file": "", "public": str(beside), "name": name, "id": public.id, "line": public.line.strip()}))

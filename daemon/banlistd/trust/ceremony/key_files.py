@@ -32,6 +32,13 @@ def make_key(path: Path, name: str, passphrase: bytes) -> FleetKey:
     return public
 
 
+def refuse_existing(*paths: Path) -> None:
+    """Before a passphrase is asked for that would be of no use. Raises UsageError where there is such a file."""
+    for path in paths:
+        if path.is_symlink() or path.exists():
+            raise _existing(path)
+
+
 def write_public(path: Path, key: FleetKey) -> None:
     """The public half of a private key that is elsewhere. Raises UsageError where the file is there already."""
     _write_new(public_file(path), key.line, 0o644)
@@ -73,7 +80,7 @@ def _write_new(path: Path, text: str, mode: int) -> None:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     except FileExistsError as error:
-        raise UsageError(f"{quoted(str(path))} is there already, and would be lost", "name another file") from error
+        raise _existing(path) from error
     except OSError as error:
         hint = "" if path.parent.is_dir() else f"install -d -m 700 {quoted(str(path.parent))}"
         raise FleetFileError(f"cannot make {quoted(str(path))}: {error.strerror}", hint) from error
@@ -85,3 +92,7 @@ def _write_new(path: Path, text: str, mode: int) -> None:
     except OSError as error:
         path.unlink()
         raise FleetFileError(f"cannot write {quoted(str(path))}: {error.strerror}") from error
+
+
+def _existing(path: Path) -> UsageError:
+    return UsageError(f"{quoted(str(path))} is there already, and would be lost", "name another file")
