@@ -32,7 +32,7 @@ def evidence(setting: Setting) -> Iterator[Row]:
                 file = setting.folder / f"evidence-{kind}.sources"
                 file.write_bytes(octets)
                 target = None if name == "off" else at_most_times(1.1, f"evidence/off-{kind}")
-                what = f"{words}; a packet of 60 octets, sending included, {len(octets) // 4:,} {kind} addresses in turn"
+                what = f"{words}; a packet of 60 octets, {len(octets) // 4:,} {kind} addresses in turn"
                 contenders.append(Contender(f"{name}-{kind}", what, partial(street.cost, file), target, unit="ns"))
         yield from take_turns("evidence", contenders, setting)
 
