@@ -40,8 +40,8 @@ _FOLDERS = ("bin", "sbin", "proc", "sys", "dev", "lower", "layer", "root")
 _MEMORY = 2000
 """MiB."""
 
-_BOOTED = 900
-"""Seconds, of which a start takes 15 and each program that loads numpy 5 (measured)."""
+_BOOTED = 2400
+"""Seconds, of which a start takes 15 and each program that loads numpy 5, on a slow computer twice that (measured)."""
 
 
 @dataclass(frozen=True)
