@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from banlistd.adapters.mqtt import connection
 from banlistd.adapters.mqtt.connection import MOST_RECEIVED, BrokerAccess, connected
 from banlistd.adapters.mqtt.outbox import MOST_MESSAGES, MOST_OCTETS_WAITING, Outbox
 from banlistd.errors import BusError
@@ -43,6 +44,24 @@ def test_messages_go_out_and_come_in(tmp_path: Path) -> None:
             assert (bus.lost, bus.refusals()) == (0, frozenset())
             sending.cancel()
 
+    with broker(tmp_path) as mosquitto:
+        asyncio.run(life(mosquitto.port))
+
+
+def test_aiomqtt_looks_at_the_keepalive_as_often_as_the_connection_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version of aiomqtt that calls the loop by another name would look each second again."""
+    looked = asyncio.Event()
+
+    async def look(_: object) -> None:
+        looked.set()
+
+    async def life(port: int) -> None:
+        async with connected(access(port), WILL, []), asyncio.timeout(60):
+            await looked.wait()
+
+    monkeypatch.setattr(connection._Client, "_misc_loop", look)
     with broker(tmp_path) as mosquitto:
         asyncio.run(life(mosquitto.port))
 
