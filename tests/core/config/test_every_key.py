@@ -85,11 +85,12 @@ def of_source(written: Mapping[str, object]) -> Config:
     combined = {"at_least", "exclude", "window"} & written.keys()
     places = {"path", "block", "only", "merge", "intersect", "names", "hub", "reports"}
     place = {"id": "a"} if combined or places & written.keys() else A
+    place = {"id": "a", "hub": "drop"} if "hold" in written else place
     beside: dict[str, object] = {"client_certificate": "/a.pem"} if "client_key" in written else {}
     beside |= {"merge": ["c", "d"]} if combined else {}
     beside |= {"action": "count"} if "shadow" in written else {}
     parts = [{**A, "id": part} for part in ("b", "c", "d")]
-    fleet: dict[str, object] = {"fleet": FLEET} if {"hub", "reports"} & written.keys() else {}
+    fleet: dict[str, object] = {"fleet": FLEET} if {"hub", "hold", "reports"} & written.keys() else {}
     if "reports" in written:
         fleet = {"fleet": {**FLEET, "publish": {"lists": ["a"], "key": "${credential:p}"}}, "mqtt": BESIDE[Mqtt]}
     return read(json.dumps({**fleet, "sources": [{**place, **beside, **written}, *parts]}))

@@ -293,6 +293,10 @@ WRONG = [
         '5: sources[0].verify.sha256: "file:///a" is not a url of http or https (a file is named with path: /absolute/name)',
     ),
     (
+        SOURCE + "  hold: 10m",
+        "4: sources[0].hold: goes with hub only (no hub withdraws a version of this list: delete the line)",
+    ),
+    (
         SOURCE + "  pages: {next: link}\n  verify: {sha256: .sum}",
         "5: sources[0].verify: goes without pages (a publisher signs files, not the pages of a server: delete one of them)",
     ),

@@ -407,6 +407,18 @@ def test_a_new_version_is_held_until_its_time_is_over_and_nothing_newer_is_fetch
     asyncio.run(polls())
 
 
+@pytest.mark.parametrize(("of_fleet", "of_source", "waits"), [(600.0, 0.0, 0), (0.0, 60.0, 60), (600.0, 60.0, 60)])
+def test_the_time_of_a_source_counts_in_place_of_that_of_the_fleet(of_fleet: float, of_source: float, waits: int) -> None:
+    async def polls() -> None:
+        found = await lists.fetch(replace(DROP, hold=of_source), Validators(body_hash=A.content_hash()), world.on_body)
+        assert isinstance(found, Download)
+        assert (found.parsed.held_for, found.parsed.addresses) == (waits, B)
+
+    world = World(Mirrors({"drop": B}), in_force={DROP.id: A})
+    lists = world.lists(hold=of_fleet)
+    asyncio.run(polls())
+
+
 @pytest.mark.parametrize(("away", "left"), [(100, 500), (-100, 600), (600, 0), (6000, 0)])
 def test_the_time_of_a_version_goes_on_after_a_restart(away: int, left: int) -> None:
     async def polls() -> None:

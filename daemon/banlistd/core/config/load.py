@@ -215,6 +215,8 @@ def _refuse_beside(own: Tree, spot: Spot) -> None:
         spot.at("method").wrong("goes without a body", "write POST, or delete the line")
     if "client_key" in own and "client_certificate" not in own:
         spot.at("client_key").wrong("is the key of no certificate", "add client_certificate: /a/file.pem")
+    if "hold" in own and "hub" not in own:
+        spot.at("hold").wrong("goes with hub only", "no hub withdraws a version of this list: delete the line")
     if "verify" in own and "pages" in own:
         spot.at("verify").wrong("goes without pages", "a publisher signs files, not the pages of a server: delete one of them")
     for place, origin in _NO_BYTES.items():

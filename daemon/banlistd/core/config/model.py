@@ -103,6 +103,14 @@ class Source(Combined):
             "`widest6: 64`.",
         ),
     ] = ""
+    hold: Annotated[
+        float | None,
+        Key(
+            kinds.duration_between("0s", "7d"),
+            "For how long a new version of this list of a `hub` waits, in place of the `hold` of the `fleet`. `0s` for shared "
+            "bans, which are to come in seconds.",
+        ),
+    ] = None
     reports: Annotated[
         Reports | None,
         Key(

@@ -204,7 +204,7 @@ def _turnover(one: Candidate) -> str:
 
 def _held(one: Candidate) -> str:
     seconds = one.parsed.held_for
-    return f"the version is new, and is taken in {counted(seconds, 'second', 'seconds')} (fleet: hold)" if seconds else ""
+    return f"the version is new, and is taken in {counted(seconds, 'second', 'seconds')} (hold)" if seconds else ""
 
 
 # The order is that of certainty. A list that is only shrunk is accepted after a time, so that guard comes last: a list that is

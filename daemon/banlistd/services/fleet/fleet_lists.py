@@ -1,4 +1,4 @@
-"""Lists of a fleet: taken from its mirrors, signed, and held back for a time where the fleet's `hold` says so."""
+"""Lists of a fleet: taken from its mirrors, signed, and held back for a time where `hold` says so."""
 
 import asyncio
 import math
@@ -127,7 +127,7 @@ class FleetLists:
         is_over = content is not None and key in self._held and content.content_hash == self._held[key].content_hash
         self._held = {one: held for one, held in self._held.items() if one[0] != source.id or (one == key and not is_over)}
         held = self._held.get(key)
-        if held is not None and (left := held.since + self.fleet.hold - self._clock.monotonic()) > 0:
+        if held is not None and (left := held.since + self._hold(source) - self._clock.monotonic()) > 0:
             return _waiting(held.download, left)
         return await self._newest(source, validators, on_body, content, held)
 
@@ -160,16 +160,20 @@ class FleetLists:
             raise FetchError("hub: the list that is known is not at hand")
         await on_body()
         download = Download(ParsedList(addresses, len(addresses)), new, found.octets)
-        if not self.fleet.hold or base is None or found.content_hash == base.content_hash:
+        hold = self._hold(source)
+        if not hold or base is None or found.content_hash == base.content_hash:
             return download
         waited = 0.0 if held else await self._waited(source.id, found.content_hash)
         since = self._clock.monotonic() - waited
         self._held[key] = _Held(download, found.content_hash, found.seq, self._root_version, since)
-        if waited >= self.fleet.hold:
+        if waited >= hold:
             return await self.fetch(source, validators, on_body)  # as for every version whose time is over
         counts = held is not None and held.content_hash[:DIGITS] not in found.withdrawn
         is_behind = held is not None and held.root_version == self._root_version and held.seq < found.seq
-        return held.download if held is not None and is_behind and counts else _waiting(download, self.fleet.hold - waited)
+        return held.download if held is not None and is_behind and counts else _waiting(download, hold - waited)
+
+    def _hold(self, source: Source) -> float:
+        return self.fleet.hold if source.hold is None else source.hold
 
     async def _waited(self, source_id: SourceId, content_hash: ContentHash) -> float:
         """Seconds for which an earlier process has kept this content waiting, as the wall clock says."""
