@@ -30,6 +30,24 @@ def asked(urls: list[str], seconds: float = 0.3) -> Iterator[Mirrors]:
         yield mirrors
 
 
+def order(folder: Path, repository: Repository, urls: list[str], rows: dict[str, str] | None = None) -> dict[str, Any]:
+    """Of a pull within two seconds that wants a list that no fleet has. `rows`: what was verified before."""
+    work = Path(tempfile.mkdtemp(dir=folder))
+    return {
+        "folder": str(work),
+        "urls": urls,
+        "ca": None,
+        "agent": "test",
+        "now": time.time(),
+        "floor": 0.0,
+        "within": 2.0,
+        "compares": False,
+        "rows": rows or {},
+        "pinned": base64.b64encode(repository.first_root).decode(),
+        "lists": [{"name": "absent", "known": "", "hash": "", "max_bytes": 1, "base": 0, "result": 0}],
+    }
+
+
 @pytest.mark.parametrize("at_once", [b"HTTP/1.1 200 OK\r\nX: ", HEADER, b""])
 def test_a_mirror_that_trickles_is_given_up(at_once: bytes) -> None:
     with trickling(at_once) as url, asked([url]) as mirrors, pytest.raises(SlowRetrievalError):
@@ -68,29 +86,32 @@ def test_the_next_mirror_brings_a_revocation_past_one_that_trickles(tmp_path: Pa
     repository = Repository(tmp_path / "repository")
     repository.publish()
     repository.revoke("b", by="a")
-    work = tmp_path / "work"
-    work.mkdir()
     with ExitStack() as stack:
         slow = stack.enter_context(trickling(HEADER))
         good = stack.enter_context(mirror_of(repository.folder)).url
-        order: dict[str, Any] = {
-            "folder": str(work),
-            "urls": [slow, good],
-            "ca": None,
-            "agent": "test",
-            "now": time.time(),
-            "floor": 0.0,
-            "within": 2.0,
-            "compares": False,
-            "rows": {},
-            "pinned": base64.b64encode(repository.first_root).decode(),
-            "lists": [{"name": "absent", "known": "", "hash": "", "max_bytes": 1, "base": 0, "result": 0}],
-        }
-        pull = Pull(order)
+        pull = Pull(order(tmp_path, repository, [slow, good]))
         pull.run()
     assert pull.answer["root"]["version"] == 2
     assert pull.answer["lists"] == {"absent": {"state": "absent"}}
     assert (pull.answer["mirror"], pull.answer["late"]) == (good, [slow])
+
+
+def test_a_version_that_no_database_takes_is_refused_with_its_reason_and_not_kept(tmp_path: Path) -> None:
+    """Who has stolen the key of a hub may sign any."""
+    repository = Repository(tmp_path / "repository")
+    repository.publish()
+    before = repository.timestamp.signed.version
+    with mirror_of(repository.folder) as mirror:
+        first = Pull(order(tmp_path, repository, [mirror.url]))
+        first.run()
+        repository.timestamp.signed.version = 2**63 - 1
+        repository.publish()
+        second = Pull(order(tmp_path, repository, [mirror.url], first.answer["rows"]))
+        second.run()
+    reason = f"timestamp.json has version {2**63}, above {2**63 - 1}"
+    assert second.answer["refused"] == [{"mirror": mirror.url, "kind": "refused", "reason": reason, "list": ""}]
+    assert second.answer["timestamp"]["version"] == before
+    assert "timestamp.json" not in second.answer["rows"]
 
 
 def test_metadata_is_bounded_as_python_tuf_asks_and_waits_for_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

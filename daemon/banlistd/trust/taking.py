@@ -31,6 +31,9 @@ _MOST_DELEGATIONS = 3
 _MOST_WITHDRAWN = 64
 """Contents of a list; a hub names 16."""
 
+_HIGHEST_VERSION = 2**63 - 1
+"""The highest number that SQLite stores. Who has stolen the key of a hub may sign any."""
+
 _FAULTS = (RepositoryError, DownloadError, OSError, ValueError)
 
 
@@ -104,6 +107,7 @@ class Pull:
                 updater = self._updater(url)
                 updater.refresh()
                 self._must_be_after_floor(_TOP)
+                self._must_be_storable()
                 self._mirrors.refuse_less(self._newest_timestamp()["version"])
             except _FAULTS as error:
                 # A root that is not proven is the fault of the mirror that gave it; a file that does not come is not.
@@ -131,12 +135,14 @@ class Pull:
 
     def _refuse(self, mirror: str, error: Exception, name: str = "") -> None:
         self.answer["refused"].append(_refusal(mirror, error, name))
-        if isinstance(error, ExpiredMetadataError):
-            # Nothing that is too old for us may be what we go by; what is not expired was verified, and is not gone back from.
-            for row, octets in self._metadata.changed(self._before).items():
-                if "/" not in row and self._metadata.end_of(octets) <= self._now:
-                    self._metadata.remove(row)
-                    self._metadata.write({row: self._before[row]} if row in self._before else {})
+        # Nothing that is too old for us may be what we go by, and no version that cannot be kept. Anything else was verified,
+        # and is not gone back from.
+        is_expired = isinstance(error, ExpiredMetadataError)
+        for row, octets in self._metadata.changed(self._before).items():
+            is_too_old = is_expired and "/" not in row and self._metadata.end_of(octets) <= self._now
+            if is_too_old or self._metadata.signed_in(octets)["version"] > _HIGHEST_VERSION:
+                self._metadata.remove(row)
+                self._metadata.write({row: self._before[row]} if row in self._before else {})
         self._before = self._metadata.rows()
 
     def _updater(self, url: str, mirrors: FetcherInterface | None = None) -> Updater:
@@ -163,6 +169,10 @@ class Pull:
             octets = self._metadata.content(f"{role}.json")
             if octets and self._metadata.end_of(octets) <= self._now:
                 raise ExpiredMetadataError(f"{role}.json is expired for a clock that was later before")
+
+    def _must_be_storable(self) -> None:
+        if (version := self._newest_timestamp()["version"]) > _HIGHEST_VERSION:
+            raise RepositoryError(f"timestamp.json has version {version}, above {_HIGHEST_VERSION}")
 
     def _drop_if_old(self, name: str) -> None:
         """python-tuf would verify the role of a list only to find that the snapshot, verified before, names another version."""
