@@ -167,6 +167,17 @@ def test_networks_inside_outlast_the_default_route(tmp_path: Path) -> None:
     assert networks(reasons(asyncio.run(host.protected(())))) == networks(reasons(before)) == INSIDE
 
 
+@in_network_namespace
+def test_what_cannot_be_read_for_once_stays_protected(tmp_path: Path) -> None:
+    router("default via 198.51.100.1")
+    host = LinuxHost(no_names, {}, tmp_path)
+    before = asyncio.run(host.protected(()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(route_netlink, "NETLINK_ROUTE", 31)
+        assert asyncio.run(host.protected(())) == before
+    assert networks(reasons(before)) == INSIDE
+
+
 def test_resolvers_are_found_also_behind_a_stub(tmp_path: Path) -> None:
     write(tmp_path, "etc/resolv.conf", "# nameserver 192.0.2.9\nnameserver 127.0.0.53\nnameserver fe80::7%eth0\nnameserver x\n")
     write(tmp_path, "run/systemd/resolve/resolv.conf", "search lan\nnameserver\t192.0.2.53\nnameserver 2001:db8::53")

@@ -37,6 +37,8 @@ class LinuxHost:
         self._root = root
         # While an uplink is down there may be no default route; the networks inside stay what they were.
         self._outside: frozenset[int] = frozenset()
+        # A read may fail on a busy machine. Then what was read last counts: an address must not lose its protection by that.
+        self._read: tuple[Sequence[InterfaceAddress], Routes] = (), Routes()
 
     async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
         found = await asyncio.to_thread(self._local)
@@ -55,10 +57,9 @@ class LinuxHost:
 
     def _local(self) -> list[Protected]:
         found: list[Protected] = []
-        try:
-            addresses, routes = list(route_netlink.interface_addresses()), route_netlink.routes()
-        except OSError:
-            addresses, routes = [], Routes()
+        with suppress(OSError):
+            self._read = list(route_netlink.interface_addresses()), route_netlink.routes()
+        addresses, routes = self._read
         self._outside = routes.outside or self._outside
         for item in addresses:
             found += _of_host(read_span(item.address), f"address of {name_of(item.interface)}")
