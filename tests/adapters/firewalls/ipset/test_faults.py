@@ -1,8 +1,10 @@
 """What others do to the sets and rules of the ipset backend, and what a killed process leaves: found, repaired, or let be."""
 
+import asyncio
 import os
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from adapters.firewalls.holdings import (
     services,
     state,
 )
+from banlistd.adapters.firewalls.ipset.changing import compose
 from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
 from banlistd.adapters.firewalls.ipset.iptables import script
 from banlistd.adapters.firewalls.ipset.sets import wanted_sets
@@ -340,4 +343,25 @@ async def test_rules_that_are_refused_for_a_moment_cost_no_source_its_action(
     assert await firewall.remarks() == []
     for words in ("-j REJECT", "-j LOG"):
         assert any(words in line for line in NFT.saved())
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_markers_wait_for_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = state([ALPHA], {"alpha": MIXED})
+    firewall = await firewall_with(held)
+    writing, go_on = threading.Event(), threading.Event()
+
+    def stopped(*arguments: object) -> object:
+        writing.set()
+        assert go_on.wait(60)
+        return compose(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("banlistd.adapters.firewalls.ipset.firewall.compose", stopped)
+    change = asyncio.create_task(firewall.apply(difference(held, state([ALPHA], {"alpha": addresses("9.9.9.9")}))))
+    assert await asyncio.to_thread(writing.wait, 60)
+    async with asyncio.timeout(60):
+        assert await firewall.markers() == held.markers
+    go_on.set()
+    await change
     await firewall.close()

@@ -354,8 +354,9 @@ async def test_a_missing_nft_says_what_to_install(monkeypatch: pytest.MonkeyPatc
 
 
 @in_network_namespace
-async def test_counters_and_remarks_wait_for_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
-    firewall = await firewall_with(state([ALPHA], {"alpha": MIXED}))
+async def test_counters_markers_and_remarks_wait_for_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = state([ALPHA], {"alpha": MIXED})
+    firewall = await firewall_with(held)
     writing, go_on = threading.Event(), threading.Event()
 
     def stopped(*arguments: object, form: RuleForm, switches: bool) -> object:
@@ -365,9 +366,10 @@ async def test_counters_and_remarks_wait_for_no_change(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("banlistd.adapters.firewalls.nftables.changing.applying.compose", stopped)
     wanted = state([ALPHA], {"alpha": addresses("9.9.9.9")})
-    change = asyncio.create_task(firewall.apply(difference(state([ALPHA], {"alpha": MIXED}), wanted)))
+    change = asyncio.create_task(firewall.apply(difference(held, wanted)))
     assert await asyncio.to_thread(writing.wait, 60)
     async with asyncio.timeout(60):
+        assert await firewall.markers() == held.markers
         assert (await firewall.counters()).keys() == {ALPHA.mark}
         assert await firewall.remarks() == []
     go_on.set()

@@ -79,8 +79,15 @@ class IpsetFirewall(ThreadedFirewall):
         self._lock = threading.Lock()
 
     def _markers(self) -> tuple[Marker, ...]:
-        with self._at_work("cannot read the firewall") as wire:
-            return markers_of(look_at(wire))
+        """Beside a change, on a socket of its own: the watchdog asks, and iptables may wait for longer than its patience."""
+        if not self._lock.locked():
+            with self._at_work("cannot read the firewall") as wire:
+                return markers_of(look_at(wire))
+        try:
+            with IpsetSocket() as wire:
+                return markers_of(look_at(wire))
+        except OSError as exc:
+            raise _fault("cannot read the firewall", exc) from exc
 
     def _verify(self, state: FirewallState) -> Verification:
         with self._at_work("cannot read the firewall") as wire:
@@ -166,8 +173,11 @@ class IpsetFirewall(ThreadedFirewall):
                 if self._socket is not None and not isinstance(exc, NetlinkError):
                     self._socket.close()
                     self._socket = None
-                reason = exc.strerror or str(exc)
-                raise FirewallError(f"{failing}: {reason}", _HINTS.get(exc.errno or 0, "")) from exc
+                raise _fault(failing, exc) from exc
+
+
+def _fault(failing: str, exc: OSError) -> FirewallError:
+    return FirewallError(f"{failing}: {exc.strerror or exc}", _HINTS.get(exc.errno or 0, ""))
 
 
 def _carry_out(change: Change, wire: IpsetSocket, iptables: Iptables) -> int:

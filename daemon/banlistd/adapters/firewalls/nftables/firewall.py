@@ -106,8 +106,15 @@ class NftablesFirewall(ThreadedFirewall):
             raise FirewallError(f"the firewall no longer reports changes: {exc.strerror}") from exc
 
     def _markers(self) -> tuple[Marker, ...]:
-        with self._at_work("cannot read the firewall") as wire:
-            return self._markers_by(wire)
+        """After the first time, on a socket of its own: the watchdog asks, and a change may take longer than its patience."""
+        if self._monitor is None:
+            with self._at_work("cannot read the firewall") as wire:
+                return self._markers_by(wire)
+        try:
+            with self._counting.opened() as wire:
+                return self._markers_by(wire)
+        except OSError as exc:
+            raise _fault("cannot read the firewall", exc) from exc
 
     def _markers_by(self, wire: NetlinkSocket) -> tuple[Marker, ...]:
         """Those of a generation are read once: those of thousands of sources take as long as their counters."""
@@ -162,7 +169,7 @@ class NftablesFirewall(ThreadedFirewall):
             with self._counting.opened() as wire:
                 return read_counters(wire, self._markers_by(wire))
         except OSError as exc:
-            raise FirewallError(f"cannot read the counters: {exc.strerror or exc}", _HINTS.get(exc.errno or 0, "")) from exc
+            raise _fault("cannot read the counters", exc) from exc
 
     def _apply(self, change: Change) -> int:
         with self._at_work("the firewall refused the change") as wire, self._away(wire) as absence:
@@ -266,5 +273,8 @@ class NftablesFirewall(ThreadedFirewall):
                 if self._socket is not None and not isinstance(exc, NetlinkError):
                     self._socket.close()  # it may still contain answers that were not read
                     self._socket = None
-                reason = exc.strerror or str(exc)
-                raise FirewallError(f"{failing}: {reason}", _HINTS.get(exc.errno or 0, "")) from exc
+                raise _fault(failing, exc) from exc
+
+
+def _fault(failing: str, exc: OSError) -> FirewallError:
+    return FirewallError(f"{failing}: {exc.strerror or exc}", _HINTS.get(exc.errno or 0, ""))
