@@ -7,12 +7,14 @@ from unittest.mock import Mock
 
 import pytest
 
-from adapters.firewalls.contract import ALPHA, BETA, addresses, state
+from adapters.firewalls.contract import ALPHA, BETA, LOGGED, addresses, state
+from banlistd.adapters.firewalls.nftables.changing import applying
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.firewalls.nftables.structure import RuleForm, structure_of
 from banlistd.core.ruleset.diff import difference
+from banlistd.errors import FirewallError
 from banlistd.model import SourceSlot
-from support.network_namespace import in_network_namespace
+from support.network_namespace import in_network_namespace, nft
 
 
 @in_network_namespace
@@ -44,3 +46,25 @@ def test_the_structure_of_the_same_sources_is_written_once_and_without_a_hash_of
     assert structure_of(sources, form=translated) is other
     assert structure_of(sources[:1], form=plain) != first
     assert not hashed.called
+
+
+@in_network_namespace
+async def test_a_change_of_sources_that_fails_again_and_again_adds_no_more_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = {"alpha": addresses("192.0.2.0/24")}
+    held, wanted = state([ALPHA, LOGGED], content), state([ALPHA, BETA, LOGGED], content)
+    firewall = NftablesFirewall()
+    await firewall.apply(difference(None, held))
+
+    def refused(*_: object, **__: object) -> None:
+        raise FirewallError("the elements are refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(applying, "compose", refused)
+        for _ in range(3):
+            with pytest.raises(FirewallError, match="elements"):
+                await firewall.apply(difference(held, wanted))
+            rules = [nft("list", "chain", "inet", "banlistd", chain).count(" vmap ") for chain in ("banned", "watched")]
+            assert rules == [1, 1]
+    await firewall.apply(difference(held, wanted))
+    assert (await firewall.verify(wanted)).sound
+    await firewall.close()

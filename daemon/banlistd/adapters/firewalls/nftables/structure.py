@@ -221,9 +221,11 @@ def preparation(
     form: RuleForm,
     founded: bool = False,
 ) -> str:
-    """The script that runs before elements change, so that no ban is lost: it adds what is missing and starts to block.
+    """The script that runs before elements change, so that no ban is lost: it adds what is missing and starts to block. Run
+    again, because the change of elements failed, it adds nothing more.
 
-    A source that changes from blocking to watching keeps its chain until its elements have left the blocking maps.
+    A source that changes from blocking to watching, or goes, keeps its chain until its elements have left the blocking maps;
+    what no rule dispatches meanwhile is dropped.
     `existing`: our chains that exist. `misplaced`: base chains that another process attached to another hook; they cannot be
     moved and are created anew. `founded`: the script does not name the table, because nft would give it other flags.
     """
@@ -231,7 +233,8 @@ def preparation(
     wanted = structure_of(sources, form=form)
     missing = {name: chain for name, chain in wanted.items() if name not in present}
     blocking = [owner for owner in sources if owner.action.blocks]
-    rewritten = [name for name in map(_chain_of_owner, blocking) if name in present]
+    dispatching = (name for name in (BANNED, *WATCHED.values()) if name in wanted)
+    rewritten = [name for name in (*map(_chain_of_owner, blocking), *dispatching) if name in present]
     lines = [] if founded else [f"add table inet {TABLE}"]
     lines += [f"{verb} chain inet {TABLE} {name}" for name in sorted(misplaced) for verb in ("flush", "delete")]
     lines += _declarations(missing, form.lacking)
@@ -241,12 +244,6 @@ def preparation(
     lines += [f"flush chain inet {TABLE} {name}" for name in rewritten]
     for name in (*missing, *rewritten):
         lines += _rules(name, wanted[name])
-    watching = [owner for owner in sources if not owner.action.blocks]
-    for dispatch, owners in ((BANNED, blocking), (WATCHED_IN, watching), (WATCHED_OUT, watching)):
-        if dispatch in present and owners:
-            lines.append(f"insert rule inet {TABLE} {dispatch} {_dispatch(owners)[0]}")
-    if BANNED in present and blocking:
-        lines.append(f"insert rule inet {TABLE} {BANNED} {_ANSWERS_FIRST}")
     return _script(lines)
 
 
