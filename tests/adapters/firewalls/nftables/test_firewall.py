@@ -223,6 +223,12 @@ FOREIGN_CHANGES = {
     "a chain was emptied": ("flush chain inet banlistd from-alpha", set(), True),
     "the lookups are gone": ("flush chain inet banlistd lookup-in", set(), True),
     "a rule was put first": ("insert rule inet banlistd inbound accept", set(), True),
+    "a chain drops what no rule drops": ("chain inet banlistd inbound { policy drop; }", set(), True),
+    "another network is allowed": (
+        "delete element inet banlistd allowed4 { 9.0.0.0/8 }; add element inet banlistd allowed4 { 11.0.0.0/8 }",
+        set(),
+        True,
+    ),
 }
 
 
@@ -236,6 +242,40 @@ async def test_a_foreign_change_is_found_and_repaired(what: str) -> None:
     verdict = await firewall.verify(held)
     assert verdict == Verification(structure, frozenset(maps))
     await firewall.apply(difference(held, held, verdict))
+    assert (await firewall.verify(held)).sound
+    await firewall.close()
+
+
+@pytest.mark.parametrize(
+    "dormant",
+    [
+        "flush ruleset; add table inet banlistd { flags dormant; }",
+        "add table inet banlistd { flags dormant; }; flush chain inet banlistd inbound; delete chain inet banlistd inbound",
+    ],
+    ids=["an empty table", "without its base chain"],
+)
+@in_network_namespace
+async def test_a_dormant_table_without_chains_gets_them(dormant: str) -> None:
+    """The kernel takes no base chain in the transaction that wakes the table up."""
+    held = state([ALPHA], {"alpha": MIXED})
+    firewall = await firewall_with(held)
+    nft(dormant)
+    await firewall.apply(difference(held, held, await firewall.verify(held)))
+    assert (await firewall.verify(held)).sound
+    assert "dormant" not in nft("list", "ruleset")
+    await firewall.close()
+
+
+@pytest.mark.parametrize("what", FOREIGN_CHANGES)
+@in_network_namespace
+async def test_what_another_process_changed_while_the_daemon_was_down_is_found_at_the_start(what: str) -> None:
+    command, maps, structure = FOREIGN_CHANGES[what]
+    held = state([ALPHA], {"alpha": MIXED}, allowed=["9.0.0.0/8"])
+    await (await firewall_with(held)).close()
+    nft(command)
+    firewall = NftablesFirewall()
+    assert await firewall.verify(held) == Verification(structure, frozenset(maps))
+    await firewall.apply(difference(held, held, await firewall.verify(held)))
     assert (await firewall.verify(held)).sound
     await firewall.close()
 
@@ -270,6 +310,54 @@ async def test_a_marker_that_does_not_read_is_left_out() -> None:
     firewall = await firewall_with(state([ALPHA], {"alpha": MIXED}))
     nft('add element inet banlistd applied { 9 comment "v1 x sha256=short y" : 1, 10 : 1 }')
     assert [marker.mark for marker in await firewall.markers()] == [ALPHA.mark]
+    await firewall.close()
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        ["add element inet banlistd applied { * : 1 }"],
+        [
+            "delete map inet banlistd applied",
+            "add map inet banlistd applied { type ipv6_addr : mark; }",
+            "add element inet banlistd applied { 2001:db8::1 : 1 }",
+        ],
+    ],
+    ids=["an element for all marks", "a map of other keys"],
+)
+@in_network_namespace
+async def test_what_has_no_mark_among_the_markers_is_no_obstacle(elements: list[str]) -> None:
+    held = state([ALPHA], {"alpha": MIXED})
+    await (await firewall_with(held)).close()
+    nft("; ".join(elements))
+    firewall = NftablesFirewall()
+    markers = await firewall.markers()
+    assert markers in (held.markers, ())
+    present = held if markers else None
+    await firewall.apply(difference(present, held, await firewall.verify(held)))
+    assert await firewall.markers() == held.markers
+    assert (await firewall.verify(held)).sound
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_a_rule_of_another_program_that_looks_into_a_map_stops_no_large_change() -> None:
+    few = state([ALPHA], {"alpha": MIXED}, content_hash="0" * 64)
+    firewall = await firewall_with(few)
+    nft("add chain inet banlistd mine { type filter hook input priority 0; }")
+    nft("add rule inet banlistd mine meta mark set ip saddr map @hosts4")
+    present = few
+    for turn in range(1, 5):
+        many = AddressSet.of(np.arange(20_000, dtype=np.uint32) * np.uint32(7 + turn))
+        wanted = state([ALPHA], {"alpha": many}, content_hash=f"{turn}" * 64)
+        await firewall.apply(difference(present, wanted))
+        assert (await firewall.verify(wanted)).sound
+        present = wanted
+    assert nft("list", "maps").count("map hosts4") == 2
+    nft("flush chain inet banlistd mine")
+    await firewall.apply(difference(present, few))
+    await firewall.apply(difference(few, present))
+    assert nft("list", "maps").count("map hosts4") == 1
     await firewall.close()
 
 

@@ -59,6 +59,17 @@ def adopt(wire: NetlinkSocket) -> bool:
     return True
 
 
+def wake(wire: NetlinkSocket) -> bool:
+    """Let the kernel carry out the rules of a table that another process made dormant. True: it was. In a transaction of its
+    own: the kernel takes no base chain in that transaction (EINVAL, measured with 6.18).
+    """
+    state = table_state(wire)
+    if state is None or not state.flags & NFT_TABLE_F_DORMANT:
+        return False
+    _commit(wire, (NFT_MSG_NEWTABLE, table_body(state.flags & ~NFT_TABLE_F_DORMANT)))
+    return True
+
+
 def needs_adoption(wire: NetlinkSocket) -> bool:
     state = table_state(wire)
     return state is not None and bool(state.flags & NFT_TABLE_F_PERSIST) and state.owner != wire.port
@@ -116,7 +127,7 @@ def gaps_in(wire: NetlinkSocket) -> Sequence[Remark]:
     chains = base_chains(wire)
     wrong = [name for name, is_placed in chains.items() if not is_placed] or ([] if "inbound" in chains else ["inbound"])
     if wrong:
-        return (Remark(f"chain {wrong[0]} of table inet {TABLE} is missing, or at another hook", _AGAIN),)
+        return (Remark(f"chain {wrong[0]} of table inet {TABLE} is missing, at another hook, or has another policy", _AGAIN),)
     if not used_sets(wire):
         return (Remark(f"table inet {TABLE} has no rule that looks into its sets: another program has removed them", _AGAIN),)
     return ()

@@ -1,7 +1,7 @@
 """Sets and maps as netlink bodies: they change together with elements, in one batch. Every number is what nft itself sends."""
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -46,8 +46,10 @@ SERVICES: Mapping[Family, str] = {Family.IPV4: "answers4", Family.IPV6: "answers
 """The services whose answers pass: elements of address, protocol and port."""
 EVERY_MAP = frozenset(MapId(hook, kind, family).name for hook in Hook for kind in Kind for family in FAMILIES)
 _LOOKED_UP = EVERY_MAP | {*ALLOWED.values(), *SERVICES.values()}
-BASES: Mapping[str, str] = {name: base for base in sorted(_LOOKED_UP) for name in (base, f"{base}-b")}
-"""The first name of a set that rules look into, by each of its two names: a large change fills the set that no rule uses."""
+BASES: Mapping[str, str] = {name: base for base in sorted(_LOOKED_UP) for name in (base, f"{base}-b", f"{base}-c")}
+"""The first name of a set that rules look into, by each of its names: a large change fills a set that no rule uses. Two names
+alternate; the third one is for when a rule of another program, in a chain of its own, looks into the one that would be next.
+"""
 
 EVERY_SET = frozenset({*BASES, APPLIED, WATCHING})
 """All names that we use; another process made the sets of other names in our table."""
@@ -58,9 +60,10 @@ def bases_of(sources: Iterable[SourceSlot]) -> AbstractSet[str]:
     return {*(map_id.name for map_id in maps_of(sources)), *ALLOWED.values(), *SERVICES.values()}
 
 
-def other_name(base: str, name: str | None) -> str:
-    """The name of the two that is free, where `name` is in use; None: neither is."""
-    return base if name != base else f"{base}-b"
+def other_name(base: str, name: str | None, present: Container[str]) -> str:
+    """A name that is free, where `name` is in use; None: none is. `present`: the sets that exist, which are the last choice."""
+    free = [other for other, first in BASES.items() if first == base and other != name]
+    return next((other for other in free if other not in present), free[0])
 
 
 FEWEST_BUCKETS = 1 << 16

@@ -18,7 +18,7 @@ from banlistd.adapters.firewalls.nftables.inspection import look_at
 from banlistd.adapters.firewalls.nftables.look import Look, TableState
 from banlistd.adapters.firewalls.nftables.lookups.kept_look import KeptLook
 from banlistd.adapters.firewalls.nftables.nft import run_nft
-from banlistd.adapters.firewalls.nftables.ownership import adopt, flags_for, found, refuse_foreign_owner
+from banlistd.adapters.firewalls.nftables.ownership import adopt, flags_for, found, refuse_foreign_owner, wake
 from banlistd.adapters.firewalls.nftables.records import Elements
 from banlistd.adapters.firewalls.nftables.samples import Sampling, count_fits, sample_fits
 from banlistd.adapters.firewalls.nftables.sets import EVERY_MAP, WATCHING_FORM, SetState
@@ -67,6 +67,8 @@ def apply_change(
         absence.commits += before.generation - began
     elif ownership is not Ownership.NO:
         absence.commits += adopt(wire)
+    if change.reshape:
+        absence.commits += wake(wire)
     writing = _Writing(wire, absence, flags_for(before.table, ownership), kept, form)
     if not change.reshape:
         return writing.carry_out(change)

@@ -175,7 +175,7 @@ def _partners(beside: set[str], items: Mapping[str, MapChange]) -> Iterator[str]
 
 
 def _staged(base: str, shape: SetShape, change: Change, item: MapChange | None, look: Look) -> Staged:
-    shape = replace(shape, name=other_name(base, look.names.get(base)))
+    shape = replace(shape, name=other_name(base, look.names.get(base), look.sets))
     if item is not None:
         return Staged(shape, elements_of(item.map, item.whole))
     for family, name in ALLOWED.items():

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from banlistd.adapters.firewalls.nftables.lookups.base_chains import HOOKS
 from banlistd.adapters.firewalls.nftables.set_chains import SET_CHAINS
 from banlistd.adapters.firewalls.nftables.structure import TABLE, is_ours
+from banlistd.adapters.netlink.expressions import ACCEPT
 from banlistd.adapters.netlink.messages import NFT_MSG_GETCHAIN, attributes, decode_number, decode_text, text_attribute
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.adapters.netlink.wire import NetlinkError
@@ -14,6 +15,7 @@ from banlistd.adapters.netlink.wire import NetlinkError
 NFTA_TABLE = 1
 NFTA_CHAIN_NAME = 3
 NFTA_CHAIN_HOOK = 4
+NFTA_CHAIN_POLICY = 5
 NFTA_CHAIN_TYPE = 7
 NFTA_HOOK_HOOKNUM = 1
 NFTA_HOOK_PRIORITY = 2
@@ -49,15 +51,16 @@ def _chains_named(wire: NetlinkSocket, names: Iterable[str]) -> Mapping[str, Map
 
 
 def misplaced(chains: Mapping[str, Mapping[int, bytes]]) -> frozenset[str]:
-    """Base chains of ours that are of another type, at another hook, of another priority, or at none; and those of our other
-    chains that are at a hook: no rule can jump there.
+    """Base chains of ours that are of another type, at another hook, of another priority, or at none, or that drop what no rule
+    drops; and those of our other chains that are at a hook: no rule can jump there.
     """
     return frozenset(name for name, chain in chains.items() if _is_misplaced(name, chain))
 
 
 def _is_misplaced(name: str, chain: Mapping[int, bytes]) -> bool:
     if name in HOOKS:
-        return _place(chain) != ("filter", HOOKS[name].number, HOOKS[name].priority & 0xFFFFFFFF)
+        accepts = decode_number(chain.get(NFTA_CHAIN_POLICY, b"")) == ACCEPT
+        return not accepts or _place(chain) != ("filter", HOOKS[name].number, HOOKS[name].priority & 0xFFFFFFFF)
     return NFTA_CHAIN_HOOK in chain and (name in SET_CHAINS or is_ours(name))
 
 
