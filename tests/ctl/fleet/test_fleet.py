@@ -2,6 +2,7 @@
 
 import json
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,31 @@ def test_nothing_is_signed_without_an_answer(keys: Path, fleet: Path, call: CtlC
     assert code == 64
     assert "--yes" in err
     assert (fleet / "1.root.json").read_bytes() == before
+
+
+def test_a_hub_that_was_put_in_place_of_another_one_on_the_way_is_not_signed(keys: Path, fleet: Path, call: CtlCall) -> None:
+    """Under the digits that the people have agreed on, in the root and in the targets."""
+    digits = {}
+    for name in ("hub-b", "hub-c"):
+        line = (keys / f"{name}.key.pub").read_text()
+        digits[name] = b64decode(line.split()[1]).hex()
+    for kind in ("root", "targets"):
+        path = fleet / f"1.{kind}.json"
+        path.write_text(path.read_text().replace(digits["hub-b"], digits["hub-c"]))
+    code, _, err = call("fleet", "sign", str(fleet), "--key", str(keys / "anna.key"), "--yes", *_config(keys))
+    assert code == 65
+    assert "the digits of the key hub-b are not its own" in err
+    assert '"signatures":[]' in (fleet / "1.root.json").read_text()
+
+
+def test_a_root_that_nothing_proves_is_no_root_to_go_on_from(keys: Path, fleet: Path, call: CtlCall) -> None:
+    _sign(call, keys, "anna", "ben", "targets")
+    assert call("fleet", "rotate", str(fleet))[0] == 0
+    path = fleet / "1.root.json"
+    path.write_text(path.read_text().replace('"threshold":2', '"threshold":1'))
+    code, _, err = call("fleet", "sign", str(fleet), "--key", str(keys / "anna.key"), "--yes", *_config(keys))
+    assert code == 65
+    assert "not proven: 1.root.json" in err
 
 
 def test_a_fleet_is_begun_once(keys: Path, fleet: Path, call: CtlCall) -> None:

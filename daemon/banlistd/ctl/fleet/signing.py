@@ -22,21 +22,24 @@ if TYPE_CHECKING:
 
 
 def _sign(arguments: argparse.Namespace) -> int:
-    from banlistd.trust.ceremony.folder import Folder  # noqa: PLC0415 - as `offline`
-    from banlistd.trust.ceremony.proving import changes_of, hubs_that_sign  # noqa: PLC0415
+    from banlistd.trust.ceremony.as_made import must_be_as_made  # noqa: PLC0415 - as `offline`
+    from banlistd.trust.ceremony.folder import Folder  # noqa: PLC0415
+    from banlistd.trust.ceremony.proving import changes_of, hubs_that_sign, must_follow  # noqa: PLC0415
 
     refuse_on_hub(Path(arguments.config), "a key for root or targets")
     folder = Folder(Path(arguments.folder))
-    newest = folder.newest()
+    newest, roots = folder.newest(), folder.roots()
+    must_follow(roots[:-1])
+    must_be_as_made(newest)
     if not arguments.json:
         print(f"fleet {newest.fleet}: root {newest.root.signed.version}, targets {newest.targets.signed.version}")
-        for line in changes_of(folder.roots()):
+        for line in changes_of(roots):
             print(f"  {line}")
         print(f"  {hubs_that_sign(newest.targets)}")
     if not confirmed(arguments, "sign this?"):
         print("nothing was signed")
         return 1
-    folder.sign(_signer(arguments))
+    folder.sign(_signer(arguments), newest)
     show_states(arguments, folder)
     return 0
 

@@ -7,11 +7,12 @@ from typing import TypeVar
 
 from securesystemslib.signer import Signer
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
+from tuf.api.metadata import Metadata, Root, Signed, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
 from banlistd.core.printing import quoted
 from banlistd.errors import FleetError, FleetFileError
+from banlistd.trust.ceremony.as_made import must_name_keys
 from banlistd.trust.ceremony.keys import key_label
 from banlistd.trust.ceremony.making import Offline
 from banlistd.trust.ceremony.proving import SignatureState, root_state, targets_state
@@ -56,9 +57,15 @@ class Folder:
         """Both files, whole or not at all; their names. Raises FleetFileError."""
         return self._write(offline.root, "root"), self._write(offline.targets, "targets")
 
-    def sign(self, signer: Signer) -> list[str]:
-        """Sign what this key may sign of the newest root and targets; the names of the files. Raises FleetError."""
+    def sign(self, signer: Signer, shown: Offline | None = None) -> list[str]:
+        """Sign what this key may sign of the newest root and targets; the names of the files. `shown`: what a person has seen,
+        who means nothing else; another one may have signed it meanwhile. Raises FleetError.
+        """
         newest, roots = self.newest(), self.roots()
+        if shown and any(
+            one.signed_bytes != seen.signed_bytes for one, seen in ((newest.root, shown.root), (newest.targets, shown.targets))
+        ):
+            raise FleetError("the root or the targets have changed meanwhile, and were not signed", "look at them again")
         identity, signed = signer.public_key.keyid, []
         may_root = {key for root in roots[-2:] for key in root.signed.roles["root"].keyids}
         if identity in may_root and not (len(roots) == 1 and identity not in newest.root.signed.roles["root"].keyids):
@@ -85,7 +92,14 @@ class Folder:
                 yield int(match[1]), match[2]
 
     def _read(self, version: int, kind: type[_Signed]) -> Metadata[_Signed]:
-        return read_signed(self.path / f"{version}.{kind.type}.json", kind)
+        path = self.path / f"{version}.{kind.type}.json"
+        metadata = read_signed(path, kind)
+        signed: Signed = metadata.signed
+        if isinstance(signed, Root):
+            must_name_keys(path.name, signed.keys)
+        elif isinstance(signed, Targets) and signed.delegations:
+            must_name_keys(path.name, signed.delegations.keys)
+        return metadata
 
     def _write(self, metadata: Metadata[Root] | Metadata[Targets], kind: str) -> str:
         name = f"{metadata.signed.version}.{kind}.json"

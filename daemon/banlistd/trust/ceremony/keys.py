@@ -16,8 +16,8 @@ from banlistd.errors import UsageError
 NAME_FIELD = "x-banlistd-name"
 """Where the name of a key is in the metadata; TUF keeps fields that it does not know."""
 
-_KIND = "ed25519"
-_KEY, _SIGNATURE = 32, 64
+KIND = "ed25519"
+KEY_OCTETS, _SIGNATURE = 32, 64
 """Bytes (RFC 8032)."""
 
 _WORDS = 3
@@ -34,17 +34,17 @@ class FleetKey:
     @property
     def id(self) -> str:
         """64 hex digits, as TUF makes them of keys."""
-        value = {"keytype": _KIND, "scheme": _KIND, "keyval": {"public": self.octets.hex()}}
+        value = {"keytype": KIND, "scheme": KIND, "keyval": {"public": self.octets.hex()}}
         return sha256(str(encode_canonical(value)).encode()).hexdigest()
 
     @property
     def in_metadata(self) -> "OpensslKey":
-        return OpensslKey(self.id, _KIND, _KIND, {"public": self.octets.hex()}, {NAME_FIELD: self.name})
+        return OpensslKey(self.id, KIND, KIND, {"public": self.octets.hex()}, {NAME_FIELD: self.name})
 
     @property
     def line(self) -> str:
         """The text of a .pub file."""
-        return f"{_KIND} {b64encode(self.octets).decode()} {self.name}\n"
+        return f"{KIND} {b64encode(self.octets).decode()} {self.name}\n"
 
 
 class OpensslKey(SSlibKey):
@@ -88,13 +88,13 @@ def signer_of(seed: bytes) -> SeedSigner:
 def read_key_line(text: str, place: str) -> FleetKey:
     """Read the text of a .pub file. Raises UsageError, which names `place`."""
     words = text.split()
-    if len(words) != _WORDS or words[0] != _KIND:
+    if len(words) != _WORDS or words[0] != KIND:
         raise UsageError(f"{place} is no public key of a fleet", "banlistctl fleet new-key FILE writes one to FILE.pub")
     try:
         octets = b64decode(words[1], validate=True)
     except ValueError:
         octets = b""
-    if len(octets) != _KEY:
+    if len(octets) != KEY_OCTETS:
         raise UsageError(f"{place} is no public key of Ed25519", "banlistctl fleet new-key FILE writes one to FILE.pub")
     return FleetKey(key_name(words[2]), octets)
 
@@ -114,4 +114,4 @@ def key_label(key: Key) -> str:
 
 def use_openssl() -> None:
     """From now on, metadata that is read gets OpensslKey for its keys of Ed25519."""
-    KEY_FOR_TYPE_AND_SCHEME[_KIND, _KIND] = OpensslKey
+    KEY_FOR_TYPE_AND_SCHEME[KIND, KIND] = OpensslKey

@@ -22,6 +22,9 @@ FLEET_FIELD = "x-banlistd-fleet"
 HUB = "hub"
 """The role that targets delegates every list to."""
 
+LIST_PATHS = ["*/*"]
+"""The files of lists, which it may sign."""
+
 OFFLINE_LIFE = timedelta(days=365)
 """Of root and targets."""
 
@@ -74,7 +77,7 @@ def first_offline(fleet: str, keys: Sequence[tuple[SigningRole, FleetKey]], thre
     root = Metadata(Root(expires=now + OFFLINE_LIFE, consistent_snapshot=True, unrecognized_fields={FLEET_FIELD: fleet}))
     root.signed.roles["root"].threshold = thresholds.root
     targets = Metadata(Targets(expires=now + OFFLINE_LIFE))
-    hub = DelegatedRole(HUB, [], thresholds.hubs, terminating=True, paths=["*/*"])
+    hub = DelegatedRole(HUB, [], thresholds.hubs, terminating=True, paths=[*LIST_PATHS])
     targets.signed.delegations = Delegations({}, {HUB: hub})
     made = Offline(root, targets)
     _add(made, keys)
