@@ -50,3 +50,14 @@ def test_a_wrong_name_makes_nothing(tmp_path: Path) -> None:
     assert done.returncode == 64
     assert '"Web_1" is no id of a host' in done.stderr
     assert not (tmp_path / "credentials").exists()
+
+
+def test_a_key_that_openssl_has_written_a_part_of_is_not_left(tmp_path: Path) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    # The request cannot be written where a folder has its name, once the key is there.
+    (folder / "web-1.csr").mkdir()
+    assert join(folder).returncode == 74
+    assert sorted(path.name for path in folder.iterdir()) == ["node-key", "web-1.csr"]
+    (folder / "web-1.csr").rmdir()
+    assert joined(folder)["request"].startswith("-----BEGIN CERTIFICATE REQUEST-----")

@@ -55,7 +55,7 @@ def _join(arguments: argparse.Namespace) -> int:
 def _request(key: Path, request: Path, node: str) -> str:
     """A request for a certificate (PKCS #10, PEM), and its key, P-256, made if it is absent. Raises FleetError."""
     made: list[tuple[str, ...]] = []
-    if not key.exists():
+    if is_new := not key.exists():
         made.append(("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", str(key)))
     made.append(("req", "-new", "-key", str(key), "-subj", f"/CN={node}", "-out", str(request)))
     before = os.umask(0o077)
@@ -67,6 +67,8 @@ def _request(key: Path, request: Path, node: str) -> str:
     except FileNotFoundError as error:
         raise FleetError("there is no openssl, which makes the request for a certificate", "apt install openssl") from error
     except (subprocess.SubprocessError, OSError, ValueError) as error:
+        if is_new:  # a part of one would be taken for the key from then on
+            key.unlink(missing_ok=True)
         raise FleetFileError(
             f"openssl could not make {quoted(str(request))}", f"openssl pkey -in {quoted(str(key))}"
         ) from error
