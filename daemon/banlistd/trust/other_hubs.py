@@ -1,4 +1,4 @@
-"""Looks at what other hubs want signed, and what they have signed. Arguments: `first`, and the pid of the parent.
+"""Looks at what another hub wants signed, and what it has signed. Arguments: `first`, and the pid of the parent.
 
 As `trust/pull`, it has no right but to read system files, to write one folder and to open TCP, and it has no key. What is
 proposed is read only if a hub of the fleet has signed it, and the content of a list goes into a file in memory. Shapes of
@@ -9,14 +9,14 @@ import base64
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError
-from tuf.api.metadata import Metadata, TargetFile, Targets
+from tuf.api.metadata import Metadata, Targets
 from tuf.api.serialization import DeserializationError
 
 from banlistd.adapters.parser_process.confinement import ConfinementError
@@ -32,10 +32,13 @@ from banlistd.trust.repository.proposals import COSIGNED, PENDING, proposal_of
 _LARGEST_ORDER = 2**20
 LARGEST_PENDING, _LARGEST_COSIGNED = 4 * 2**20, 2**20
 _MORE_THAN_A_LIST = 2**20
-_MOST_REASON, _MOST_REFUSED = 400, 1000
+_MOST_REASON, _MOST_REFUSED, _MOST_ASKED = 400, 1000, 1000
 _MISSING = (403, 404)
 _FAULTS = (DownloadError, OSError)
-_UNFIT = (FleetError, RepositoryError, DeserializationError, ParseError, ValueError, LookupError, TypeError, AttributeError)
+_UNFIT = (
+    *(FleetError, RepositoryError, DeserializationError, ParseError, ValueError, LookupError, TypeError, AttributeError),
+    RecursionError,
+)
 """What a proposal raises that is not as hubs write it. It keeps no other one from being looked at."""
 
 
@@ -44,37 +47,29 @@ class HubLook:
 
     def __init__(self, order: Mapping[str, Any]) -> None:
         self._order = order
-        self._mirrors = Mirrors(order["urls"], order["ca"], order["agent"])
+        self._mirrors = Mirrors([order["url"]], order["ca"], order["agent"])
         self._targets = Metadata[Targets].from_bytes(base64.b64decode(order["targets"]))
-        self._free = {one["name"]: one for one in order["lists"]}
-        self._known = {one["name"]: set(one["known"]) for one in order["lists"]}
+        self._lists = {one["name"]: one for one in order["lists"]}
 
-    def run(self) -> list[dict[str, Any]]:
+    def run(self) -> dict[str, Any]:
+        url, within = self._order["url"], self._order["within"]
         with closing(self._mirrors):
-            return self._run()
-
-    def _run(self) -> list[dict[str, Any]]:
-        urls, end = self._order["urls"], time.monotonic() + self._order["within"]
-        found = []
-        for number, url in enumerate(urls):
-            left = end - time.monotonic()
-            self._mirrors.begin(url, left / (len(urls) - number), left, 0.0)
+            self._mirrors.begin(url, within, within, 0.0)
             try:
-                found.append(self._hub(url))
+                return self._hub(url)
             except _FAULTS as error:
                 cause = error.__cause__ if isinstance(error, DownloadError) and error.__cause__ else error
-                found.append({"url": url, "fault": (str(cause) or type(cause).__name__)[:_MOST_REASON]})
-        return found
+                return {"fault": (str(cause) or type(cause).__name__)[:_MOST_REASON]}
 
     def _hub(self, url: str) -> dict[str, Any]:
         cosigned = self._file(f"{url}/{COSIGNED}", _LARGEST_COSIGNED).decode("utf-8", "replace")
+        said = {"cosigned": cosigned, "refused": _refused(cosigned)}
         try:
             pending = json.loads(self._file(f"{url}/{PENDING}", LARGEST_PENDING) or b'{"metadata": {}}')
-            asked = {str(role): one for role, one in pending["metadata"].items()}
+            asked = {str(role): one for role, one in islice(pending["metadata"].items(), _MOST_ASKED)}
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-            return {"url": url, "fault": f"{PENDING} cannot be read", "cosigned": cosigned, "refused": _refused(cosigned)}
-        found = [self._asked(url, role, one) for role, one in asked.items()]
-        return {"url": url, "cosigned": cosigned, "refused": _refused(cosigned), "asked": found}
+            return {**said, "fault": f"{PENDING} cannot be read"}
+        return {**said, "asked": [self._asked(url, role, one) for role, one in asked.items()]}
 
     def _file(self, url: str, most: int) -> bytes:
         """Empty where there is none."""
@@ -86,24 +81,23 @@ class HubLook:
             raise
 
     def _asked(self, url: str, role: str, document: Any) -> dict[str, Any]:
-        about: dict[str, Any] = {"role": role, "version": 0, "metadata": json.dumps(document), "content": ""}
+        about: dict[str, Any] = {"role": role, "version": 0, "metadata": "", "content": ""}
         try:
+            about["metadata"] = json.dumps(document)
             metadata = proposal_of(document)
             about["version"] = metadata.signed.version
             by = self._targets.signed.get_verification_result(HUB, metadata.signed_bytes, metadata.signatures)
             if not by.signed:
                 return {**about, "fault": "no hub of the fleet has signed it"}
-            return about if role == HUB or role not in self._known else {**about, **self._list(url, role, metadata.signed)}
+            return about if role == HUB or role not in self._lists else {**about, **self._list(url, role, metadata.signed)}
         except (*_UNFIT, *_FAULTS) as error:
             return {**about, "fault": (str(error) or type(error).__name__)[:_MOST_REASON]}
 
     def _list(self, url: str, name: str, signed: Targets) -> dict[str, Any]:
-        whole: TargetFile = signed.targets[f"{name}/{FULL}"]
+        wanted, whole = self._lists[name], signed.targets[f"{name}/{FULL}"]
         content = str((whole.custom or {}).get("content", ""))
-        if content in self._known[name]:
+        if content in wanted["known"]:
             return {"content": content}
-        if (wanted := self._free.pop(name, None)) is None:
-            return {"fault": "another hub asks for the same list"}
         if whole.length > wanted["max_bytes"]:
             return {"fault": f"{FULL} has {whole.length} bytes, more than max_bytes"}
         # Only now: numpy takes longer than all else.
@@ -140,7 +134,7 @@ def run_look(arguments: list[str]) -> int:
         sys.stdout.write(json.dumps({"fault": f"it cannot give up its rights: {error}"}))
         return 78
     use_openssl()
-    sys.stdout.write(json.dumps({"hubs": HubLook(order).run()}))
+    sys.stdout.write(json.dumps({"hub": HubLook(order).run()}))
     return 0
 
 

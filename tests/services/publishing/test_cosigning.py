@@ -154,6 +154,19 @@ def test_a_refusal_that_lasts_is_announced_once_and_its_end_too(here: Here) -> N
     assert here.announcer.names() == [EventName.SIGNATURE_REFUSED, EventName.SIGNATURE_MISSING_OVER]
 
 
+def test_a_hub_that_asks_for_a_thousand_roles_makes_few_events_and_all_are_shown(here: Here) -> None:
+    here.has(MINE)
+    here.others = [OtherHub(URL, asked=[AskedList(f"list-{number}", 1, "", fault="no") for number in range(1000)])]
+    for _ in range(3):
+        here.turn()
+        here.clock.time += 300
+    assert here.announcer.names() == [EventName.SIGNATURE_REFUSED] * 20
+    assert len(here.roll_out.missing) == 1000
+    here.others = [OtherHub(URL)]
+    here.turn()
+    assert here.announcer.names()[20:] == [EventName.SIGNATURE_MISSING_OVER]
+
+
 def test_what_the_program_refuses_is_shown_too(here: Here) -> None:
     here.has(MINE)
     here.is_asked(MINE)

@@ -24,6 +24,7 @@ from banlistd.trust.ceremony.keys import signer_of
 from banlistd.trust.ceremony.making import SigningRole
 from banlistd.trust.other_hubs import LARGEST_PENDING
 from banlistd.trust.repository.cosigning import cosign
+from banlistd.trust.repository.proposals import add_signatures, read_proposals
 from banlistd.trust.repository.publishing import publish
 from support.fleet import Hub, Node, Owners, hash_of, new_content
 
@@ -392,7 +393,17 @@ def test_what_no_hub_has_signed_is_not_signed_here(pair: Pair) -> None:
     assert cosign(job, now())["refused"] == [["drop", 1, "no hub of the fleet has signed it"]]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"signatures": [1]}', '{"signatures": [{"role": "drop"}]}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{}", "NaN", "[" * 100_000, '{"signatures": {"drop": 1}}', '{"signatures": "drop"}', '{"signatures": [1]}'),
+        *('{"signatures": [{"role": "drop"}]}', '{"signatures": [{"role": [], "version": [], "keyid": {}, "sig": 0}]}'),
+        *(
+            f'{{"signatures": [{{"role": "drop", "version": {version}, "keyid": "a", "sig": "b"}}]}}'
+            for version in ("1e400", "-1e400", "NaN", "1.5", "true", "null", '"1"', "9" * 4000)
+        ),
+    ],
+)
 def test_a_file_of_signatures_that_is_none_adds_nothing(pair: Pair, text: str) -> None:
     pair.ask({"drop": new_content("one")})
     assert pair.ask({}, text)["proposals"]["drop"]["lacking"] == 1
@@ -406,3 +417,30 @@ def test_a_signature_that_is_wrong_or_of_another_key_counts_for_nothing(pair: Pa
     for wrong in ({"sig": "00" * 64}, {"keyid": own}, {"keyid": "0" * 64}, {"version": 2}, {"role": "ssh"}):
         text = json.dumps({"signatures": [{**one, **wrong} for one in right]})
         assert pair.ask({}, text)["timestamp"] == 0
+
+
+def test_what_is_no_signature_takes_away_none_that_is_one(pair: Pair) -> None:
+    pair.ask({"drop": new_content("one")})
+    pair.b.cosign(pair.a, drop="one")
+    right = json.loads(pair.b.cosigned)["signatures"]
+    wrong = [1, {}, {**right[0], "version": 1.5}, {**right[0], "sig": "00" * 64}]
+    assert pair.ask({}, json.dumps({"signatures": [*wrong, *right]}))["proposals"]["drop"]["lacking"] == 0
+
+
+def test_a_file_full_of_wrong_signatures_delays_what_is_published_by_a_moment_only(pair: Pair) -> None:
+    pair.ask({"drop": new_content("one")})
+    by = signer_of(read_seed(pair.b.key, bytes)).public_key.keyid
+    text = json.dumps({"signatures": [{"role": "drop", "version": 1, "keyid": by, "sig": "00" * 64}] * 4096})
+    asked = dict(read_proposals(pair.a.folder.public).metadata)
+    looks = 0
+
+    class Looked(dict[str, Any]):
+        def __setitem__(self, key: str, value: Any) -> None:
+            nonlocal looks
+            looks += 1
+            super().__setitem__(key, value)
+
+    asked["drop"].signatures = Looked(asked["drop"].signatures)
+    add_signatures(asked, pair.owners.folder.newest(), [text, text])
+    assert 1 <= looks <= 2 * 8
+    assert len(asked["drop"].signatures) == 1

@@ -35,6 +35,9 @@ _SOON_TIMES = 15
 _MISSING_AFTER, _REFUSED_AFTER = 600.0, 300.0
 """Seconds until an event says so: two hubs poll the same feed at different times."""
 
+_MOST_TOLD = 20
+"""Refusals that an event says at a time: who has stolen a key may ask for a thousand roles, each of another name."""
+
 _AT_ONCE, _ONE_MORE_AFTER = 10.0, 20.0
 """Changes that are followed at once, and seconds until one more is. Each costs a use of the key of this hub, and what another
 one has signed a timestamp too, of which a term has a million: at this pace, they last for 231 days.
@@ -213,7 +216,7 @@ class Cosigning:
             role, since, reason = one.asked.role, self._refused_since[one.key], self._refusal(one)
             theirs.append(MissingSignature(role, one.asked.version, one.url, False, since, reason))
             self._poll_for(one.asked, now)
-            if now - since >= _REFUSED_AFTER and one.key not in self._told:
+            if now - since >= _REFUSED_AFTER and one.key not in self._told and len(self._told) < _MOST_TOLD:
                 self._told.add(one.key)
                 reason = f"{role}: {reason}"
                 words = f"not signed for the hub at {one.url}: {reason}"

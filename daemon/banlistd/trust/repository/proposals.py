@@ -6,6 +6,7 @@ far). `cosigned.json`: `v`, `fleet`, `signatures` (`role`, `version`, `keyid`, `
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,8 @@ _HIGHEST_VERSION = 2**31 - 1
 """Of all terms of a fleet together (`lease`). JSON has numbers that are no versions, too: 1.5, NaN and 1e400."""
 
 _MOST_SIGNATURES = 4096
+_MOST_TRIES = 8
+"""Signatures of one key for one role that are looked at in a text: a hub may sign the same version for several others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def read_proposals(public: Path) -> Proposals:
         document = json.loads(content)
         since = {str(role): float(at) for role, at in document["since"].items()}
         return Proposals({role: proposal_of(text) for role, text in document["metadata"].items()}, since)
-    except (ValueError, LookupError, TypeError, AttributeError, FleetError):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, FleetError):
         return Proposals()
 
 
@@ -104,25 +107,34 @@ def add_signatures(proposals: Mapping[str, Metadata[Targets]], offline: Offline,
     """Add what other hubs have signed. `cosigned`: texts of their files, foreign."""
     ids, delegations = hub_role(offline.targets).keyids, offline.targets.signed.delegations
     keys = delegations.keys if delegations else {}
+    octets = {role: metadata.signed_bytes for role, metadata in proposals.items()}  # once: of a long role, it takes long
     for text in cosigned:
+        tries = Counter[tuple[str, str]]()
         for role, version, keyid, sig in _signatures(text):
             metadata = proposals.get(role)
             if metadata is None or metadata.signed.version != version or keyid not in ids or keyid not in keys:
                 continue
+            tries[role, keyid] += 1
+            if tries[role, keyid] > _MOST_TRIES:
+                continue
             before = dict(metadata.signatures)
             metadata.signatures[keyid] = Signature(keyid, sig)
-            found = offline.targets.signed.get_verification_result(HUB, metadata.signed_bytes, metadata.signatures)
+            found = offline.targets.signed.get_verification_result(HUB, octets[role], metadata.signatures)
             if keyid not in found.signed:
                 metadata.signatures.clear()
                 metadata.signatures.update(before)
 
 
 def _signatures(text: str) -> list[tuple[str, int, str, str]]:
+    """An entry that is none takes no other one away."""
     try:
         found = json.loads(text)["signatures"][:_MOST_SIGNATURES]
-        return [(str(one["role"]), int(one["version"]), str(one["keyid"]), str(one["sig"])) for one in found]
     except (ValueError, LookupError, TypeError, RecursionError):
         return []
+    rows: list[tuple[Any, Any, Any, Any]] = [
+        (one.get("role"), one.get("version"), one.get("keyid"), one.get("sig")) for one in found if isinstance(one, dict)
+    ]
+    return [row for row in rows if (*map(type, row),) == (str, int, str, str)]
 
 
 def write_cosigned(

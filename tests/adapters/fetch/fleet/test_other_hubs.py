@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ import pytest
 from tuf.api.metadata import Metadata, Targets
 
 from banlistd.adapters.fetch.fleet.other_hubs import OtherHubPrograms
+from banlistd.adapters.system.child_program import run_child
 from banlistd.core.addresses.fleet_files.files import whole_file
 from banlistd.core.addresses.sets import AddressSet, from_numbers
 from banlistd.core.fleet.cosigning import OtherHub, WantedProposal
@@ -183,11 +185,11 @@ def test_a_hub_that_knows_no_root_of_its_fleet_looks_at_nothing(two: Two) -> Non
     "lie",
     [
         {},
-        {"hubs": 1},
-        {"hubs": []},
-        {"hubs": [{"asked": [{"role": "drop"}]}]},
-        {"hubs": [{"asked": [{"role": "drop", "version": 1, "metadata": "", "content": "", "counts": [0, 0, 0, 0]}] * 2}]},
-        {"hubs": [{"asked": [{"role": "drop", "version": "x", "metadata": "", "content": ""}]}]},
+        {"hub": 1},
+        {"hub": []},
+        {"hub": {"asked": [{"role": "drop"}]}},
+        {"hub": {"asked": [{"role": "drop", "version": 1, "metadata": "", "content": "", "counts": [0, 0, 0, 0]}] * 2}},
+        {"hub": {"asked": [{"role": "drop", "version": "x", "metadata": "", "content": ""}]}},
         {"fault": "it cannot give up its rights"},
         [],
     ],
@@ -209,7 +211,7 @@ def test_an_answer_that_is_nested_deeply_is_a_fault(two: Two, monkeypatch: pytes
 
 def test_a_content_hash_that_the_program_invents_is_not_believed(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"role": "drop", "version": 1, "metadata": "{}", "content": "a" * 64, "counts": [0, 0, 0, 0]}
-    _answers(monkeypatch, {"hubs": [{"asked": [asked]}]})
+    _answers(monkeypatch, {"hub": {"asked": [asked]}})
     assert two.drop() == ("", None, "its file is not the content that it says")
 
 
@@ -218,3 +220,46 @@ def _answers(monkeypatch: pytest.MonkeyPatch, lie: object) -> None:
         return 0, json.dumps(lie).encode()
 
     monkeypatch.setattr("banlistd.adapters.fetch.fleet.other_hubs.run_child", run)
+
+
+def test_a_hub_whose_program_fails_keeps_no_other_one_from_being_looked_at(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    two.asks(ADDRESSES)
+    there = "banlistd.adapters.fetch.fleet.other_hubs.run_child"
+    real = run_child
+
+    async def run(program: Any, environment: Any, bounds: Any, *, given: bytes, descriptors: Any) -> Any:
+        if b"hub-c.example" in given:
+            return 137, b""
+        return await real(program, environment, bounds, given=given, descriptors=descriptors)
+
+    monkeypatch.setattr(there, run)
+    first, second = two.look(more=["https://hub-c.example"])
+    assert [one.addresses for one in first.asked if one.role == "drop"] == [ADDRESSES]
+    assert "no answer" in second.fault
+
+
+def test_two_hubs_may_ask_for_two_contents_of_one_list(two: Two, tmp_path: Path) -> None:
+    two.asks(ADDRESSES)
+    shutil.copytree(two.a.folder.public, tmp_path / "before")
+    other = AddressSet.of(from_numbers(Family.IPV4, [0x0B000001]))
+    two.asks(other)
+    with mirror_of(tmp_path / "before") as mirror:
+        found = [one.addresses for hub in two.look(more=[mirror.url]) for one in hub.asked if one.role == "drop"]
+    assert found == [other, ADDRESSES]
+
+
+def test_of_very_many_proposals_the_first_thousand_are_looked_at(two: Two) -> None:
+    two.asks(ADDRESSES)
+    document = two.pending()
+    document["metadata"] |= {f"x{number}": {} for number in range(200_000)}
+    two.shows(document)
+    (other,) = two.look()
+    assert len(other.asked) == 1000
+    assert [one.addresses for one in other.asked if one.role == "drop"] == [ADDRESSES]
+
+
+@pytest.mark.parametrize("depth", [*range(930, 1000)])
+def test_a_proposal_that_is_nested_deeply_is_a_fault_of_that_hub(two: Two, depth: int) -> None:
+    two.mirror.files["pending.json"] = b'{"metadata": {"drop": ' + b"[" * depth + b"]" * depth + b"}}"
+    (other,) = two.look()
+    assert other.fault or [one.fault for one in other.asked]

@@ -1,10 +1,11 @@
-"""Runs the program that looks at other hubs of the fleet, and maps the lists that they want signed.
+"""Runs the program that looks at another hub of the fleet, and maps the lists that it wants signed. Each hub has a program of
+its own: what a stolen one shows keeps no other one from being looked at.
 
-The order, as JSON: `urls`, `ca`, `agent`, `folder` (the only one that the program may write), `seconds` (of processor),
-`within` (seconds of the clock, for all hubs together), `targets` (as the owners of the fleet have signed them, base64), and
-`lists` (`name`, `known`: contents that need not be fetched, `max_bytes`, `result`: a descriptor). The answer: `hubs`, each with
-`url`, `fault`, `cosigned`, `refused` (role, version, reason) and `asked` (`role`, `version`, `metadata`, `content`, `counts`,
-`fault`); or `fault`. Hostile bytes may have taken the program over: the content hash of every list is computed here once more.
+The order, as JSON: `url`, `ca`, `agent`, `folder` (the only one that the program may write), `seconds` (of processor),
+`within` (seconds of the clock), `targets` (as the owners of the fleet have signed them, base64), and `lists` (`name`, `known`:
+contents that need not be fetched, `max_bytes`, `result`: a descriptor). The answer: `hub`, with `fault`, `cosigned`, `refused`
+(role, version, reason) and `asked` (`role`, `version`, `metadata`, `content`, `counts`, `fault`); or `fault`. Hostile bytes may
+have taken the program over: the content hash of every list is computed here once more.
 """
 
 import asyncio
@@ -27,12 +28,14 @@ from banlistd.core.fleet.cosigning import AskedList, OtherHub, WantedProposal
 from banlistd.errors import FleetError, FleetFileError, ParseError
 
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1", **QUICK_NAMES}
-_MOST_OUTPUT = 64 * 2**20
+_MOST_OUTPUT = 32 * 2**20
+"""Octets: what a hub asks for has 4 MiB, and is escaped twice."""
+
 _TARGETS = re.compile(r"([1-9][0-9]{0,8})\.targets\.json", re.ASCII)
 _LARGEST_TARGETS = 512 * 1024
 _PROCESSOR_SECONDS = 60
 _SECONDS, _PART = 60.0, 0.9
-"""Of the clock, for all hubs; the part of it that is for them, the rest for the start and the end of the program."""
+"""Of the clock, for all hubs; the part of it that is for them, the rest for the start and the end of the programs."""
 
 _MOST_ASKED, _MOST_REASON = 1000, 400
 
@@ -48,26 +51,40 @@ class OtherHubPrograms:
         self._agent = f"banlistd/{version}"
 
     async def look(self, wanted: Sequence[WantedProposal]) -> Sequence[OtherHub]:
+        loop, urls = asyncio.get_running_loop(), self._urls
+        end, targets = loop.time() + _SECONDS, await asyncio.to_thread(self._newest_targets)
+        found, faults = list[OtherHub](), list[FleetError]()
+        for number, url in enumerate(urls):
+            try:
+                found.append(await self._look_at(url, wanted, targets, (end - loop.time()) / (len(urls) - number)))
+            except FleetError as error:
+                faults.append(error)
+                found.append(OtherHub(url, str(error)[:_MOST_REASON]))
+        if faults and len(faults) == len(urls):
+            raise faults[0]
+        return found
+
+    async def _look_at(self, url: str, wanted: Sequence[WantedProposal], targets: bytes, seconds: float) -> OtherHub:
+        """Raises FleetError where the program does not do it."""
         with ExitStack() as stack:
             results = {one.name: _in_memory(stack) for one in wanted}
-            targets = await asyncio.to_thread(self._newest_targets)
             folder = tempfile.TemporaryDirectory(dir=self._scratch, prefix="hubs-", ignore_cleanup_errors=True)
             lists = [
                 {"name": one.name, "known": sorted(one.known), "max_bytes": one.max_bytes, "result": results[one.name]}
                 for one in wanted
             ]
             order = {
-                "urls": self._urls,
+                "url": url,
                 "ca": str(self._ca) if self._ca else None,
                 "agent": self._agent,
                 "folder": stack.enter_context(folder),
                 "seconds": _PROCESSOR_SECONDS,
-                "within": _PART * _SECONDS,
+                "within": _PART * seconds,
                 "targets": base64.b64encode(targets).decode(),
                 "lists": lists,
             }
-            answer = await _answer(order, list(results.values()))
-            return await asyncio.to_thread(_hubs, answer, self._urls, {one.name: one for one in wanted}, results)
+            answer = await _answer(order, list(results.values()), seconds)
+            return await asyncio.to_thread(_hub, answer, url, {one.name: one for one in wanted}, results)
 
     def _newest_targets(self) -> bytes:
         """Raises FleetError."""
@@ -90,10 +107,10 @@ def _in_memory(stack: ExitStack) -> int:
     return descriptor
 
 
-async def _answer(order: Mapping[str, Any], descriptors: Sequence[int]) -> Mapping[str, Any]:
+async def _answer(order: Mapping[str, Any], descriptors: Sequence[int], seconds: float) -> Mapping[str, Any]:
     """Raises FleetError."""
     program = own_program("banlistd.trust.other_hubs", "first", str(os.getpid()))
-    bounds, given = ChildBounds(_SECONDS, _MOST_OUTPUT), json.dumps(order).encode()
+    bounds, given = ChildBounds(seconds, _MOST_OUTPUT), json.dumps(order).encode()
     try:
         code, said = await run_child(program, _ENVIRONMENT, bounds, given=given, descriptors=descriptors)
     except ChildFaultError as error:
@@ -113,18 +130,15 @@ def _read(code: int, said: bytes) -> Mapping[str, Any]:
     return answer
 
 
-def _hubs(
-    answer: Mapping[str, Any], urls: Sequence[str], wanted: Mapping[str, WantedProposal], results: Mapping[str, int]
-) -> list[OtherHub]:
+def _hub(answer: Mapping[str, Any], url: str, wanted: Mapping[str, WantedProposal], results: Mapping[str, int]) -> OtherHub:
     """Raises FleetError."""
-    free = dict(results)
     try:
-        return [_hub(one, url, wanted, free) for one, url in zip(answer["hubs"], urls, strict=True)]
+        return _shown(answer["hub"], url, wanted, dict(results))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise FleetError("the program that looks at other hubs gives no answer") from error
 
 
-def _hub(one: Mapping[str, Any], url: str, wanted: Mapping[str, WantedProposal], free: dict[str, int]) -> OtherHub:
+def _shown(one: Mapping[str, Any], url: str, wanted: Mapping[str, WantedProposal], free: dict[str, int]) -> OtherHub:
     cosigned = str(one.get("cosigned", "")).strip()
     if not (cosigned.isascii() and cosigned.isprintable()):
         # Hubs write ASCII. Six times as long in the job of the program that publishes, it would leave no room for lists.
