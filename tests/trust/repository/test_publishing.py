@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tuf.api.exceptions import RepositoryError
-from tuf.api.metadata import Metadata, Timestamp
+from tuf.api.metadata import Metadata, MetaFile, Snapshot, Timestamp
 
 from banlistd.core.fleet.publish_job import read_answer, stop_in
 from banlistd.core.fleet.roll_out.stops import NO_STOP, SignedStop
@@ -217,6 +217,36 @@ def test_a_hub_takes_over_no_version_above_which_none_is_left(
     other.promote()
     assert publish(other.job({"drop": new_content("two")}), now())["timestamp"] == 1
     assert node.pull(other.folder.public, "drop/full.blz") == b"two"
+
+
+@pytest.mark.parametrize("version", [2**31, 10**12])
+@pytest.mark.parametrize("role", ["drop", "hub", "snapshot"])
+def test_nor_one_of_any_other_role(tmp_path: Path, owners: Owners, hub: Hub, node: Node, role: str, version: int) -> None:
+    """Its file would have a name that no hub finds again, or the next version be one that no other hub signs."""
+    publish(hub.job({"drop": new_content("one")}), now())
+    folder, by = hub.folder.metadata, signer_of(read_seed(hub.key, bytes))
+
+    def sign(file: str, metadata: Metadata[Any]) -> None:
+        metadata.sign(by)
+        metadata.to_file(str(folder / file))
+
+    forged: Metadata[Any] = Metadata.from_file(str(folder / f"1.{role}.json"))
+    forged.signed.version = version
+    sign(f"{version}.{role}.json", forged)
+    snapshot, timestamp = Metadata[Snapshot].from_file(str(folder / "1.snapshot.json")), folder / "timestamp.json"
+    newest = Metadata[Timestamp].from_file(str(timestamp))
+    snapshot.signed.version = newest.signed.version = 2
+    newest.signed.snapshot_meta = MetaFile(version if role == "snapshot" else 2)
+    if role != "snapshot":
+        snapshot.signed.meta[f"{role}.json"] = MetaFile(version)
+        sign("2.snapshot.json", snapshot)
+    sign("timestamp.json", newest)
+    assert node.pull(hub.folder.public, "drop/full.blz") == b"one"
+    other = Hub(tmp_path / "b", owners, "hub-b")
+    other.install()
+    with pytest.raises(FleetError, match=f"version {version} of .*{role}.json, and no hub signs"):
+        other.promote(hub.folder.public)
+    assert not list(other.folder.metadata.glob("*"))
 
 
 @pytest.mark.parametrize("roll_out", [None, 3, {"number": "3", "stopped": True}, {"number": 2**60, "stopped": True}])

@@ -20,6 +20,7 @@ from banlistd.trust.ceremony.proving import must_be_signed, must_follow
 from banlistd.trust.repository.files import write_whole
 from banlistd.trust.repository.hub_folder import HubFolder
 from banlistd.trust.repository.lease import TERMS, Lease, read_lease, term_of, write_lease
+from banlistd.trust.repository.online import FULL
 
 _SECONDS = 30.0
 _PIECE = 256 * 1024
@@ -121,11 +122,11 @@ def _take_over(hub: HubFolder, source: str, root: Metadata[Root], ca: Path | Non
         try:
             updater.refresh()
             version = Metadata.from_file(str(metadata / "timestamp.json")).signed.version
-            if term_of(version) + 1 >= TERMS:
-                hint = "revoke the stolen key first: banlistctl fleet revoke FOLDER HUB; then install, and promote"
-                raise FleetError(f"{quoted(source)} has version {version}, and no hub signs so high a one", hint)
+            _must_be_in_reach(metadata, source)
             if version > known:
-                _copy(hub, updater, metadata, files)
+                names = _load(updater, metadata)
+                _must_be_in_reach(metadata, source)
+                _copy(hub, updater, metadata, files, names)
         except (RepositoryError, DownloadError, ValueError) as error:
             raise FleetError(f"{quoted(source)} cannot be taken over: {quoted(str(error))}", _WAY_OUT) from error
         except OSError as error:
@@ -133,18 +134,36 @@ def _take_over(hub: HubFolder, source: str, root: Metadata[Root], ca: Path | Non
         return version
 
 
-def _copy(hub: HubFolder, updater: Updater, metadata: Path, files: Path) -> None:
-    # Loads the metadata of the hub, whether there is such a file or not.
+def _must_be_in_reach(metadata: Path, source: str) -> None:
+    """Raises FleetError for a version of any role above all that hubs sign: what follows it would be refused."""
+    for path in sorted(metadata.glob("*.json")):
+        version = Metadata.from_file(str(path)).signed.version
+        if term_of(version) + 1 >= TERMS:
+            hint = "revoke the stolen key first: banlistctl fleet revoke FOLDER HUB; then install, and promote"
+            what = f"version {version} of {quoted(path.name)}"
+            raise FleetError(f"{quoted(source)} has {what}, and no hub signs so high a one", hint)
+
+
+def _load(updater: Updater, metadata: Path) -> list[str]:
+    """The metadata of the hubs and of each list; the names of the lists."""
+    # Whether there is such a file or not.
     updater.get_targetinfo("hub/nothing")
     hub_file = metadata / "hub.json"
     delegations = Metadata[Targets].from_file(str(hub_file)).signed.delegations if hub_file.exists() else None
-    for name in sorted(delegations.roles or {}) if delegations else ():
-        info = updater.get_targetinfo(f"{name}/full.blz")
+    names = sorted(delegations.roles or {}) if delegations else []
+    for name in names:
+        updater.get_targetinfo(f"{name}/{FULL}")
+    return names
+
+
+def _copy(hub: HubFolder, updater: Updater, metadata: Path, files: Path, names: Sequence[str]) -> None:
+    for name in names:
+        info = updater.get_targetinfo(f"{name}/{FULL}")
         # Who has stolen the key of a hub names lists and files as he likes: what no hub writes is left out.
         digest = info.hashes.get("sha256", "") if info is not None and _LIST.fullmatch(name) else ""
         if info is not None and info.length <= _LARGEST_LIST and _DIGEST.fullmatch(digest):
             found = Path(updater.download_target(info, str(files / "full")))
-            write_whole(hub.public / "targets" / name / f"{digest}.full.blz", found.read_bytes())
+            write_whole(hub.public / "targets" / name / f"{digest}.{FULL}", found.read_bytes())
     for path in metadata.glob("*.json"):
         if path.name not in ("timestamp.json", "root.json"):
             content = path.read_bytes()
