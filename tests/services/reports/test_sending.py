@@ -68,6 +68,31 @@ def test_what_is_in_force_is_sent_again_at_once_to_a_new_hub_soon_after_each_con
     asyncio.run(life())
 
 
+def test_reports_of_a_node_whose_clock_was_behind_at_its_start_count_once_it_is_set(tmp_path: Path) -> None:
+    """On a machine without a clock that runs on, and without a disk that it may write."""
+
+    async def life() -> list[tuple[int, int]]:
+        clock, places = FakeClock(), list[tuple[int, int]]()
+
+        async def deliver(message: BusMessage) -> bool:
+            places.append(read_report(message.payload).place)
+            return True
+
+        async with open_database(tmp_path / "db") as database:
+            reporter = Reporter("main key-1", FLEET, ["fail2ban/*"], lambda payload: payload, lambda _: 1e9)
+            sending = ReportSending(reporter, OutboxTable(database), clock, asyncio.sleep)
+            noted = ManualBanTable(database, OutboxNotes(reporter.origins, clock.now).note)
+            for number, ahead in enumerate((0.0, 5.0, 86_400.0, 86_400.0), 7):
+                clock.ahead = ahead
+                ban = read_ban({"address": f"203.0.113.{number}", "origin": "fail2ban/sshd", "for": "1d"}).at(clock.now())
+                await noted.change([ban], [])
+                await sending.turn(deliver, TOPICS)
+        return places
+
+    begin = int(FakeClock().now())
+    assert asyncio.run(life()) == [(begin, 1), (begin, 2), (begin + 86_400, 1), (begin + 86_400, 2)]
+
+
 def test_a_ban_is_reported_as_soon_as_it_is_made(tmp_path: Path) -> None:
     async def life() -> None:
         clock, asked, sent = FakeClock(), list[float](), list[bytes]()

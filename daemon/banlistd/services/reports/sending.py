@@ -34,6 +34,9 @@ again has lost what the broker passed on to it before, and nothing tells the nod
 REPEAT_REST = 600.0
 """Seconds between two repetitions, at least: a connection may be lost again and again."""
 
+_SET_AHEAD = 60.0
+"""Seconds by which the wall clock was set ahead, and reports get a new number."""
+
 MOST_REPEATED = 2000
 """Bans, the newest: four reports, and as many new addresses as a hub takes of a node in four hours."""
 
@@ -67,6 +70,7 @@ class ReportSending:
         self._news = news
         self._boot: int | None = None
         self._seq = 0
+        self._skew = 0.0
         self._repeated_at = -math.inf
         self._repeat_at = math.inf
 
@@ -118,8 +122,10 @@ class ReportSending:
             self._repeated_at, self._repeat_at = now, now + REPEAT_EVERY + self._reporter.random_part(REPEAT_SPREAD)
 
     async def _message(self, changes: Sequence[ReportChange], topics: NodeTopics, now: float) -> BusMessage:
-        if self._boot is None:
-            self._boot = await self._outbox.next_boot(now)
+        skew = now - self._clock.monotonic()
+        if self._boot is None or skew - self._skew > _SET_AHEAD:
+            # A clock that was wrong at the start, and a database in memory: it may be below what the hub has seen.
+            self._boot, self._seq, self._skew = await self._outbox.next_boot(now), 0, skew
         self._seq += 1
         who = self._reporter
         bans = tuple(change for change in changes if isinstance(change, ReportedBan))
