@@ -24,8 +24,9 @@ from banlistd.core.fleet.reports.addresses import Exempt
 from banlistd.core.fleet.reports.judging import ReportMessage
 from banlistd.core.fleet.trust import KnownTrust, Pulled, WantedList
 from banlistd.services.publishing.encoding import MOST_DELTAS, fleet_content
+from banlistd.services.reports.allowances import BURST
 from banlistd.services.reports.clock_witness import ClockWitness
-from banlistd.services.reports.gathering import BURST, REPORTS_AT_ONCE, Gathering, GatheringPlace
+from banlistd.services.reports.gathering import REPORTS_AT_ONCE, Gathering, GatheringPlace
 from bench.application import application, rss
 from bench.inputs import Numbers, random_hosts
 from bench.measuring import MIB, Sample

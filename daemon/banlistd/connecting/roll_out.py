@@ -18,6 +18,7 @@ from banlistd.ports.mqtt import BusMessage
 from banlistd.services.fleet.refusing import RefusalSending
 from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.publishing.canaries import Canaries, CanaryPlace
+from banlistd.services.reports.allowances import Allowances
 from banlistd.services.reports.refusals import Refusals
 
 _NEXT_TRY = 10.0
@@ -29,7 +30,7 @@ class CanaryWatch:
 
     def __init__(self, application: Application, fleet: str) -> None:
         announcer, clock = application.announcer, application.clock
-        place = CanaryPlace(fleet, is_signed_by, Refusals(announcer, clock).note)
+        place = CanaryPlace(fleet, is_signed_by, Refusals(announcer, clock).note, Allowances().take)
         self._canaries = Canaries(place, application.reports.nodes(), application.roll_out, clock)
         self._work = asyncio.ensure_future(FaultRecorder(announcer).repeat(self._canaries.turn, _NEXT_TRY))
 

@@ -56,7 +56,9 @@ class SightingLog(Protocol):
     """What nodes have reported. Each call is one transaction. Raises LedgerError."""
 
     async def take(self, reports: Sequence[SortedOut], now: float) -> Sequence[Taken | None]:
-        """Write reports down, in order. None: it is not newer than the newest of its node, or that is not admitted now."""
+        """Write reports down, in order. None: it is not newer than the newest of its node, or that is not admitted now, with
+        this key.
+        """
 
     async def of(self, address: ReportedAddress) -> Sequence[Sighting]:
         """Those of an address, by node and time."""
@@ -64,8 +66,10 @@ class SightingLog(Protocol):
     async def counts(self) -> dict[str, int]:
         """By node, how many addresses it has reported; without those that have reported none."""
 
-    async def prune(self, oldest: float) -> None:
-        """Forget what was last reported before a moment; beyond the bound, the oldest of each node with more than its share."""
+    async def prune(self, now: float, kept: float) -> None:
+        """Forget what was last reported more than so many seconds ago; beyond the bound, the oldest of each node with more than
+        its share. What is dated hours ahead counts as reported now: the clock was wrong, and its ban would last for years.
+        """
 
     async def agreed(self, rule: QuorumRule, now: float) -> Sequence[ReportedAddress]:
         """What is listed by this rule at a moment, the most important first. It may take a second, and lets others go on."""

@@ -15,6 +15,7 @@ from banlistd.core.fleet.roll_out.refusals import REFUSAL_TYPE, NodeRefusals, Re
 from banlistd.services.publishing import canaries as canaries_module
 from banlistd.services.publishing.canaries import MOST_OCTETS_TO_HEAR, Canaries, CanaryPlace
 from banlistd.services.publishing.roll_out import RollOut
+from banlistd.services.reports.allowances import BURST, EVERY, Allowances
 from support.fakes import FakeAnnouncer, FakeClock
 from support.reporters import FLEET, node, signer
 from support.roll_outs import RollOuts
@@ -27,10 +28,12 @@ class Hub:
         self.clock, self.log, self.refusals = FakeClock(), RollOuts(), list[ReportRefusal]()
         self.roll_out: RollOut | None = RollOut(self.log, FakeAnnouncer(), self.clock)
         self.roll_out.note(["drop"], Published(1, 1, 0.0, {"drop": (KnownContent(B, B), KnownContent(A, A))}))
-        place = CanaryPlace(FLEET, is_signed_by, self.refusals.append)
+        self.asked = list[str]()
+        place = CanaryPlace(FLEET, is_signed_by, self.refusals.append, Allowances().take)
         self.canaries = Canaries(place, cast("Any", self), lambda: self.roll_out, self.clock)
 
     async def some(self, ids: Collection[str]) -> Sequence[Node]:
+        self.asked += ids
         every = [replace(node("node-1"), is_canary=True), node("node-2")]
         return [one for one in every if one.id in ids]
 
@@ -69,6 +72,20 @@ def test_a_node_that_sends_many_messages_has_only_its_newest_one_read() -> None:
     asyncio.run(hub.canaries.turn())
     assert hub.log.rows["drop"].bad == {B[:16]}
     assert len(hub.refusals) == 1
+
+
+def test_a_node_that_floods_is_looked_at_now_and_then_and_a_canary_at_once() -> None:
+    hub = Hub()
+    for _ in range(1000):
+        hub.canaries.hear(ReportMessage("node-2", b"{}"))
+        if hub.canaries.waiting:
+            asyncio.run(hub.canaries.turn())
+    assert hub.asked == ["node-2"] * BURST
+    hub.turn(hub.message("node-1"))
+    assert hub.log.rows["drop"].bad == {B[:16]}
+    hub.clock.time += EVERY
+    hub.turn(ReportMessage("node-2", b"{}"))
+    assert hub.asked == [*["node-2"] * BURST, "node-1", "node-2"]
 
 
 def test_what_is_too_large_is_not_kept_and_topics_of_many_names_take_no_more_room(monkeypatch: pytest.MonkeyPatch) -> None:

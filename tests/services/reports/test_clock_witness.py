@@ -1,7 +1,7 @@
 """A hub whose clock is wrong: it withdraws no shared ban because of that."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -45,7 +45,7 @@ class Hub:
     def __init__(self, database: Database, path: Path, clock: FakeClock) -> None:
         self.clock, self.witness = clock, ClockWitness(clock)
         self.stores = ReportTables(database, path)
-        place = GatheringPlace(FLEET, is_signed_by, exempt, lambda: None, lambda: 3600.0, self.witness)
+        place = GatheringPlace(FLEET, is_signed_by, exempt, lambda: None, lambda: 90_000.0, self.witness)
         self._gathering = Gathering(place, self.stores.nodes(), self.stores.sightings(), FakeAnnouncer(), clock)
         self._fetcher = Sighted(self.stores, exempt, clock, cast("Any", None), self.witness)
         self._seq = 0
@@ -58,6 +58,13 @@ class Hub:
         for name in names:
             ban = reported("203.0.113.7", now, None)
             made = report(now, ban, name=name, boot=int(now), seq=self._seq)
+            self._gathering.hear(ReportMessage(name, message_of(made)))
+        await self._gathering.turn()
+
+    async def hear_late(self, at: float, *names: str, seq: int = 1) -> None:
+        """Reports that were signed at this moment."""
+        for name in names:
+            made = report(at, reported("203.0.113.8", at, None), name=name, boot=int(at), seq=seq)
             self._gathering.hear(ReportMessage(name, message_of(made)))
         await self._gathering.turn()
 
@@ -140,6 +147,40 @@ def test_a_start_long_after_the_newest_report_withdraws_nothing_until_one_comes(
     run(tmp_path, story)
 
 
+def test_who_has_the_broker_keeps_no_ban_in_force_by_reports_that_come_late(tmp_path: Path) -> None:
+    async def story(hub: Hub, restarted: Callable[[], Hub]) -> None:
+        begin = hub.clock.time
+        hub.clock.time += 7200
+        # They came before.
+        again = restarted()
+        await again.hear_late(begin, "node-1", "node-2")
+        assert (await again.listed(), again.words) == (None, "")
+        # They were kept back, on the way to a hub whose clock was proven to be right.
+        await hub.hear_late(begin + 60, "node-1", "node-2", "node-3")
+        assert (await hub.listed(), hub.words) == (None, "")
+        hub.clock.time += 2 * LONGEST_SILENCE
+        await hub.hear_late(begin + 120, "node-1", "node-2", "node-3")
+        assert (await hub.listed(), hub.words) == (0, "")
+
+    run(tmp_path, story)
+
+
+def test_nodes_that_are_suspended_or_forgotten_say_nothing_against_the_clock(tmp_path: Path) -> None:
+    async def story(hub: Hub, _: Callable[[], Hub]) -> None:
+        await hub.stores.nodes().admit(node("node-4", "node-4"))
+        await hub.hear_late(hub.clock.time + YEARS, "node-1", "node-3", "node-4")
+        assert await hub.listed() is None
+        assert "3 nodes sign with times" in hub.words
+        await hub.stores.nodes().suspend("node-3", hub.clock.time)
+        assert await hub.listed() is None
+        assert "2 nodes sign with times" in hub.words
+        await hub.stores.nodes().forget("node-4")
+        await hub.stores.nodes().suspend("node-1", hub.clock.time)
+        assert (await hub.listed(), hub.words) == (0, "")
+
+    run(tmp_path, story)
+
+
 def test_one_node_with_a_wrong_clock_makes_no_doubt_and_the_majority_decides() -> None:
     clock = FakeClock()
     witness = ClockWitness(clock)
@@ -164,6 +205,16 @@ def test_one_node_with_a_wrong_clock_makes_no_doubt_and_the_majority_decides() -
     asyncio.run(main())
 
 
+def test_while_the_database_cannot_be_used_every_node_counts() -> None:
+    async def main() -> None:
+        witness = ClockWitness(FakeClock())
+        for number in range(2):
+            witness.hear(f"node-{number}", YEARS)
+        assert "ahead of the clock of this hub" in await witness.doubt(stores_with(None))
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("nodes", [(), (replace(node(), reported_at=None),), None])
 def test_a_hub_that_knows_of_no_report_believes_its_clock(nodes: Sequence[Node] | None) -> None:
     assert asyncio.run(ClockWitness(FakeClock()).doubt(stores_with(nodes))) == ""
@@ -177,6 +228,11 @@ def stores_with(nodes: Sequence[Node] | None = ()) -> ReportStores:
             if nodes is None:
                 raise LedgerError("broken")
             return nodes
+
+        async def some(self, ids: Collection[str]) -> Sequence[Node]:
+            if nodes is None:
+                raise LedgerError("broken")
+            return [node(one) for one in ids]
 
     class Stores:
         def nodes(self) -> Register:

@@ -17,10 +17,10 @@ from banlistd.core.fleet.reports.report import MOST_REPORT_OCTETS
 from banlistd.errors import LedgerError, VerificationError
 from banlistd.events import EventName
 from banlistd.services.reports import gathering as gathering_module
+from banlistd.services.reports.allowances import BURST
 from banlistd.services.reports.clock_witness import ClockWitness
 from banlistd.services.reports.early import KEPT_FOR, MOST_EARLY_OCTETS, OVERHEAD, EarlyReports
 from banlistd.services.reports.gathering import (
-    BURST,
     MOST_OCTETS_TO_JUDGE,
     MOST_TO_JUDGE,
     MOST_TRIES,

@@ -24,11 +24,14 @@ MOST_OCTETS_TO_HEAR = 24 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class CanaryPlace:
-    """`fleet`: whose nodes count. `refuse`: hears of messages that do not."""
+    """`fleet`: whose nodes count. `refuse`: hears of messages that do not. `allows`: whether one more of a node is looked at at
+    this moment, of the monotonic clock.
+    """
 
     fleet: str
     is_signed: IsSigned
     refuse: Callable[[ReportRefusal], None]
+    allows: Callable[[str, float], bool]
 
 
 class Canaries:
@@ -46,7 +49,9 @@ class Canaries:
         self._filled = asyncio.Event()
 
     def hear(self, message: ReportMessage) -> None:
-        """Take a message; never blocks. Who sends many only replaces its own."""
+        """Take a message; never blocks. Who sends many only replaces its own, and beyond a bound nothing of it is read."""
+        if not self._place.allows(message.node, self._clock.monotonic()):
+            return
         if len(message.payload) > MOST_REPORT_OCTETS:
             words = f"it has {len(message.payload)} octets, more than {MOST_REPORT_OCTETS}"
             self._place.refuse(ReportRefusal(message.node, WhyNot.TOO_LARGE, words))

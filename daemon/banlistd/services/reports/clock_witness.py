@@ -5,7 +5,7 @@ doubt, nothing is withdrawn because of it.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from banlistd.core.printing import counted
 from banlistd.errors import LedgerError
@@ -33,6 +33,7 @@ class ClockWitness:
         self._clock = clock
         self._begun = False
         self._trusted: float | None = None
+        self._proven: float | None = None
         self._before = 0.0
         self._skew = self._skew_now
         self._off: OrderedDict[str, float] = OrderedDict()
@@ -55,8 +56,7 @@ class ClockWitness:
         if not self._begun:
             self._begin(await _newest(stores))
         self._forget_after_jump()
-        against = sorted(off for off in self._off.values() if off)
-        fitting = len(self._off) - len(against)
+        against, fitting = await self._said(stores)
         if len(against) >= _FEWEST and len(against) > fitting:
             off = against[len(against) // 2]
             which = "ahead of" if off > 0 else "behind"
@@ -64,6 +64,7 @@ class ClockWitness:
             self._words = f"{who} some {_long(off)} {which} the clock of this hub"
         elif fitting:
             self._trusted, self._words = self._skew_now, ""
+            self._proven = self._skew_now if fitting >= _FEWEST else self._proven
         elif self._trusted is None or abs(self._skew_now - self._trusted) > LONGEST_JUMP:
             since = "the newest report before the start" if self._trusted is None else "what it was"
             off = self._skew_now - (self._before if self._trusted is None else self._trusted)
@@ -71,6 +72,19 @@ class ClockWitness:
         else:
             self._words = ""
         return self._words
+
+    async def _said(self, stores: ReportStores) -> tuple[list[float], int]:
+        """By how much nodes are ahead or behind, sorted, and how many fit.
+
+        What comes late is no fault of our clock where that has gone on evenly since nodes have proven it: the broker may have
+        kept it back.
+        """
+        is_proven = self._proven is not None and abs(self._skew_now - self._proven) <= LONGEST_JUMP
+        off = {node: off for node, off in self._off.items() if not (off < 0 and is_proven)}
+        if sum(map(bool, off.values())) >= _FEWEST:
+            off = {node: off[node] for node in await _believed(stores, off)}
+        against = sorted(filter(None, off.values()))
+        return against, len(off) - len(against)
 
     @property
     def is_in_doubt(self) -> bool:
@@ -93,6 +107,14 @@ class ClockWitness:
         if abs(self._skew_now - self._skew) > LONGEST_JUMP:
             self._off.clear()
             self._skew = self._skew_now
+
+
+async def _believed(stores: ReportStores, nodes: Collection[str]) -> Collection[str]:
+    """Those that are admitted at this moment; all of them, if that cannot be read."""
+    try:
+        return [one.id for one in await stores.nodes().some(nodes) if one.suspended_at is None]
+    except LedgerError:
+        return nodes
 
 
 async def _newest(stores: ReportStores) -> float | None:

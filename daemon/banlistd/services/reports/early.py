@@ -38,6 +38,7 @@ class EarlyReports:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, _Early] = OrderedDict()
+        self._octets = 0
 
     @property
     def nodes(self) -> Sequence[str]:
@@ -47,11 +48,14 @@ class EarlyReports:
     def keep(self, message: ReportMessage, key: bytes | None, now: float) -> None:
         """`key`: the one that has not proven it; None: its node is not admitted."""
         early = self._kept.get(message.node)
+        self._octets -= early.octets if early else 0
         if early is None or early.key != key:
             early = self._kept[message.node] = _Early(key)
         early.reports.append((now, message))
-        while sum(one.octets for one in self._kept.values()) > MOST_EARLY_OCTETS:
-            self._kept.popitem(last=False)
+        self._octets += early.octets
+        while self._octets > MOST_EARLY_OCTETS:
+            _, oldest = self._kept.popitem(last=False)
+            self._octets -= oldest.octets
 
     def provable(self, nodes: Sequence[Node], now: float) -> Sequence[ReportMessage]:
         """Take out those whose node is among these with another key than before."""
@@ -60,5 +64,6 @@ class EarlyReports:
             early = self._kept.get(node.id)
             if early is not None and node.suspended_at is None and node.key != early.key:
                 del self._kept[node.id]
+                self._octets -= early.octets
                 found += [message for at, message in early.reports if now - at < KEPT_FOR]
         return found

@@ -1,7 +1,7 @@
 """Reports of nodes, as they come from the broker: bounded, judged in a thread, and written down many at a time."""
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,6 +22,7 @@ from banlistd.core.printing import counted
 from banlistd.errors import LedgerError, VerificationError
 from banlistd.ports import Announcer, Clock
 from banlistd.ports.reports import NodeRegister, SightingLog
+from banlistd.services.reports.allowances import EVERY, Allowances
 from banlistd.services.reports.clock_witness import ClockWitness
 from banlistd.services.reports.early import EarlyReports
 from banlistd.services.reports.refusals import Refusals
@@ -34,14 +35,6 @@ comes again with the next repetition, an hour later; so there is room for a flee
 
 REPORTS_AT_ONCE = 32
 """Reports that are judged and written together."""
-
-BURST, EVERY = 12, 5.0
-"""Reports of one node that are looked at: so many at once, and then one in so many seconds. A node sends one in ten at most.
-Beyond that, nothing of a report is read, so that a node that floods delays no other.
-"""
-
-_MOST_COUNTED = 20_000
-"""Nodes; more have been heard only where a broker lets anybody write to any topic."""
 
 MOST_TRIES = 3
 """How often a lot of reports is tried together where the database cannot be used; then each of them once, alone."""
@@ -56,21 +49,6 @@ _PRUNE_EVERY = 600.0
 
 _EXEMPT_FOR = 10.0
 """Seconds that what is exempt is taken as it was."""
-
-
-class _Allowances:
-    """How many more reports of each node are looked at."""
-
-    def __init__(self) -> None:
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
-
-    def take(self, node: str, now: float) -> bool:
-        left, since = self._left.pop(node, (float(BURST), now))
-        left = min(float(BURST), left + (now - since) / EVERY)
-        self._left[node] = (left - 1.0 if left >= 1.0 else left), now
-        if len(self._left) > _MOST_COUNTED:
-            self._left.popitem(last=False)
-        return left >= 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +81,7 @@ class Gathering:
         self._log = log
         self._clock = clock
         self._refusals = Refusals(announcer, clock)
-        self._allowances = _Allowances()
+        self._allowances = Allowances()
         self._early = EarlyReports()
         self._waiting: deque[ReportMessage] = deque()
         self._octets = 0
@@ -194,8 +172,8 @@ class Gathering:
             if isinstance(verdict, ReportRefusal):
                 refusals.append(verdict)
                 continue
-            nodes[message.node] = replace(nodes[message.node], boot=verdict.boot, seq=verdict.seq)
-            accepted.append(sorted_out(verdict, exempt, own, now, kept))
+            node = nodes[message.node] = replace(nodes[message.node], boot=verdict.boot, seq=verdict.seq)
+            accepted.append(sorted_out(verdict, node.key, exempt, own, now, kept))
         return accepted, refusals
 
     def _verdict(self, message: ReportMessage, node: Node | None, now: float) -> NodeReport | ReportRefusal:
@@ -241,7 +219,7 @@ class Gathering:
             # Without a list that is made of them, as within a reload, what is known stays: the list may come again.
             if kept := self._place.kept():
                 with suppress(LedgerError):  # then the next one forgets more
-                    await self._log.prune(self._clock.now() - kept)
+                    await self._log.prune(self._clock.now(), kept)
 
     async def _exempt_now(self) -> Exempt:
         now = self._clock.monotonic()

@@ -1,7 +1,7 @@
 """The list that a hub makes of what nodes report: addresses on which enough sites agree."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from banlistd.core.config.model import Source
@@ -47,18 +47,19 @@ class Sighted:
             return NotModified()
         exempt = await self._exempt()
         try:
+            own = await self._stores.nodes().own_addresses()
             found = await self._stores.sightings().agreed(quorum_rule(source.reports), self._clock.now())
         except LedgerError as error:
             raise FetchError(f"what nodes have reported cannot be read: {error.message}", error.hint) from error
-        addresses = await asyncio.to_thread(_listed, found, exempt)
+        addresses = await asyncio.to_thread(_listed, found, exempt, own)
         content_hash = addresses.content_hash()
         if validators.etag == content_hash:
             return NotModified()
         return Download(ParsedList(addresses, len(addresses)), Validators(content_hash, body_hash=content_hash))
 
 
-def _listed(found: "Sequence[ReportedAddress]", exempt: "Exempt") -> "AddressSet":
-    """What has become exempt since it was reported is left out, too."""
+def _listed(found: "Sequence[ReportedAddress]", exempt: "Exempt", own: "Collection[ReportedAddress]") -> "AddressSet":
+    """What has become exempt since it was reported, or was found to be a node's own, is left out, too."""
     from banlistd.core.fleet.reports.addresses import as_set  # noqa: PLC0415 - see above
 
-    return as_set(one for one in found if not exempt.has(one))
+    return as_set(one for one in found if one not in own and not exempt.has(one))

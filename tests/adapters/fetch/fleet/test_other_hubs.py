@@ -256,10 +256,3 @@ def test_of_very_many_proposals_the_first_thousand_are_looked_at(two: Two) -> No
     (other,) = two.look()
     assert len(other.asked) == 1000
     assert [one.addresses for one in other.asked if one.role == "drop"] == [ADDRESSES]
-
-
-@pytest.mark.parametrize("depth", [*range(930, 1000)])
-def test_a_proposal_that_is_nested_deeply_is_a_fault_of_that_hub(two: Two, depth: int) -> None:
-    two.mirror.files["pending.json"] = b'{"metadata": {"drop": ' + b"[" * depth + b"]" * depth + b"}}"
-    (other,) = two.look()
-    assert other.fault or [one.fault for one in other.asked]

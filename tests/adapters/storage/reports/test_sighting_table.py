@@ -39,7 +39,7 @@ def run(disk: Path, life: Life, *, on_file: bool = True, most: int = MOST_SIGHTI
 
 def said(*entries: ReportedBan | LiftedBan, name: str = "node-1", seq: int = 1, at: int = NOW) -> SortedOut:
     made: NodeReport = report(at, *entries, name=name, seq=seq)
-    return SortedOut(made, made.bans)
+    return SortedOut(made, node(name).key, made.bans)
 
 
 async def agreed(table: SightingTable, now: float = NOW + 60) -> list[str]:
@@ -88,6 +88,9 @@ def test_a_node_admitted_anew_with_another_key_is_another_node(tmp_path: Path) -
         await table.take([said(reported("203.0.113.7", NOW), seq=9)], NOW)
         await nodes.admit(replace(node("node-1", "oslo"), key=b"k" * 32))
         assert await table.counts() == {}
+        assert [one.place for one in await nodes.some(["node-1"])] == [(0, 0)]
+        # Judged before that, and written down after it.
+        assert await table.take([said(reported("203.0.113.7", NOW), seq=10)], NOW) == [None]
         assert [one.place for one in await nodes.some(["node-1"])] == [(0, 0)]
         with pytest.raises(RefusedError, match="another node has this key"):
             await nodes.admit(replace(node("node-4", "paris"), key=b"k" * 32))
@@ -144,8 +147,25 @@ def test_reports_that_follow_each_other_are_one_sighting(tmp_path: Path) -> None
             await table.take([said(reported("203.0.113.7", NOW + later), seq=seq)], NOW)
         found = await table.of(reported_address("203.0.113.7"))
         assert [(one.first_at - NOW, one.last_at - NOW) for one in found] == [(0, 1201)]
-        await table.prune(NOW + 1202)
+        await table.prune(NOW + 1202, 0)
         assert await table.of(reported_address("203.0.113.7")) == []
+
+    run(tmp_path, life)
+
+
+def test_what_was_reported_while_the_clock_was_years_ahead_ends_as_if_it_were_reported_now(tmp_path: Path) -> None:
+    async def life(_: NodeTable, table: SightingTable) -> None:
+        later = NOW + 10 * 365 * 86_400
+        for name in ("node-1", "node-2"):
+            bans = [reported("203.0.113.7", at) for at in (NOW - 2000, later, later + 5000)]
+            await table.take([said(one, name=name, seq=seq) for seq, one in enumerate(bans, 1)], later)
+            await table.take([said(reported("203.0.113.8", NOW + 3000), name=name, seq=9)], later)
+        await table.prune(NOW, 86_400)
+        found = await table.of(reported_address("203.0.113.7"))
+        assert [(one.first_at - NOW, one.last_at - NOW) for one in found] == [(-2000, -2000), (0, 0)] * 2
+        assert [one.last_at - NOW for one in await table.of(reported_address("203.0.113.8"))] == [3000, 3000]
+        assert await agreed(table, NOW + 60) == ["203.0.113.7", "203.0.113.8"]
+        assert await agreed(table, NOW + RULE.kept) == ["203.0.113.8"]
 
     run(tmp_path, life)
 
@@ -164,7 +184,7 @@ def test_beyond_the_bound_a_node_with_many_sightings_loses_its_oldest_and_others
     async def life(_: NodeTable, table: SightingTable) -> None:
         await table.take([said(*(reported(f"203.0.113.{low}", NOW + low) for low in range(100)))], NOW)
         await table.take([said(*(reported(f"203.0.112.{low}", NOW - 5000) for low in range(5)), name="node-2")], NOW)
-        await table.prune(NOW - 6000)
+        await table.prune(NOW, 6000)
         assert await table.counts() == {"node-1": 15, "node-2": 5}
         assert await table.of(reported_address("203.0.113.84")) == []
         assert len(await table.of(reported_address("203.0.113.85"))) == 1

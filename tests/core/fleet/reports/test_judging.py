@@ -119,7 +119,7 @@ def test_a_report_counts_only_after_the_newest_one(before: tuple[int, int], then
 
 
 def sort(made: NodeReport, **changed: Any) -> SortedOut:
-    return sorted_out(made, **{"exempt": PUBLIC, "of_nodes": (), "now": NOW, **changed})
+    return sorted_out(made, **{"key": b"k" * 32, "exempt": PUBLIC, "of_nodes": (), "now": NOW, **changed})
 
 
 @pytest.mark.parametrize(
@@ -171,6 +171,13 @@ def test_never_more_new_addresses_than_the_quota_within_any_hour(wants: list[tup
     for moment, _ in taken:
         assert sum(count for at, count in taken if moment - 3600 < at <= moment) <= MOST_NEW
     assert quota.left(now + 3661) == MOST_NEW
+
+
+def test_what_was_spent_while_the_clock_was_hours_ahead_is_forgiven_and_no_sooner() -> None:
+    now = 1_800_000_000.0
+    spent = Quota().with_new(MOST_NEW, now)
+    assert [spent.left(now - back) for back in (0, 3000, 3700, 10 * 365 * 86_400)] == [0, 0, MOST_NEW, MOST_NEW]
+    assert spent.with_new(1, now - 4000).left(now - 4000) == MOST_NEW - 1
 
 
 ORIGINS = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=60)

@@ -22,11 +22,14 @@ from banlistd.ports.reports import Taken
 MOST_SIGHTINGS = 1_000_000
 """Of all nodes together; some 60 MB."""
 
+FARTHEST_AHEAD = 3600
+"""Seconds by which a sighting may be ahead of our clock, as one that was set back is allowed to be (`ClockWitness`)."""
+
 _ROWS_AT_ONCE = 10_000
 
 _NEWEST = """
     UPDATE nodes SET boot = :boot, seq = :seq, reported_at = :now
-    WHERE id = :id AND suspended_at IS NULL AND (boot, seq) < (:boot, :seq) RETURNING number, spent
+    WHERE id = :id AND key = :key AND suspended_at IS NULL AND (boot, seq) < (:boot, :seq) RETURNING number, spent
 """
 
 # Only of addresses that so many sites have reported at all; most are of one alone.
@@ -39,6 +42,9 @@ _CANDIDATES = """
 """
 
 _OF_ONE = "SELECT first_at, last_at FROM sightings WHERE address = ? AND node = ?"
+
+# Of a node, several may become one.
+_AHEAD = "UPDATE OR REPLACE sightings SET first_at = min(first_at, :now), last_at = :now WHERE last_at > :newest"
 
 _OLDEST_BEYOND = """
     DELETE FROM sightings WHERE (address, node, first_at) IN (
@@ -81,9 +87,10 @@ class SightingTable:
         )
         return dict(rows)
 
-    async def prune(self, oldest: float) -> None:
+    async def prune(self, now: float, kept: float) -> None:
         async def work(connection: aiosqlite.Connection) -> None:
-            await connection.execute("DELETE FROM sightings WHERE last_at < ?", (oldest,))
+            await connection.execute("DELETE FROM sightings WHERE last_at < ?", (now - kept,))
+            await connection.execute(_AHEAD, {"now": int(now), "newest": int(now + FARTHEST_AHEAD)})
             rows = await connection.execute_fetchall("SELECT node, count(*) FROM sightings GROUP BY node")
             counts: dict[int, int] = {node: count for node, count in rows}  # noqa: C416 - mypy takes no Row for a pair
             share = fair_share(counts.values(), self._most)
@@ -103,7 +110,7 @@ class SightingTable:
 
 async def _taken(connection: aiosqlite.Connection, one: SortedOut, now: float) -> Taken | None:
     report = one.report
-    place = {"boot": report.boot, "seq": report.seq, "now": now, "id": report.node}
+    place = {"boot": report.boot, "seq": report.seq, "now": now, "id": report.node, "key": one.key}
     found = list(await connection.execute_fetchall(_NEWEST, place))
     if not found:
         return None

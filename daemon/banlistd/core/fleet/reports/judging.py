@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from banlistd.core.fleet.reports.addresses import Exempt, ReportedAddress
 from banlistd.core.fleet.reports.quota import Quota
@@ -96,9 +96,10 @@ class ReportRefusal:
 
 @dataclass(frozen=True, slots=True)
 class SortedOut:
-    """What of a report counts. `left_out`: how many entries do not count, and why."""
+    """What of a report counts. `key`: the one that has proven it. `left_out`: how many entries do not count, and why."""
 
     report: NodeReport
+    key: bytes = field(repr=False)
     bans: tuple[ReportedBan, ...]
     left_out: Mapping[WhyNot, int] = field(default_factory=dict)
 
@@ -162,18 +163,24 @@ def judged_report(
 ) -> NodeReport | ReportRefusal:
     """`node`: the one that the topic names, if it is admitted. Raises what `is_signed` raises."""
     try:
-        node, report = proven_statement(message, node, fleet, now, is_signed, _REPORT)
+        node, report = proven_statement(message, node, fleet, is_signed, _REPORT)
+        # First: who has the broker can give an old one again, and its time says nothing of our clock.
+        _must_be_new(report, node)
+        must_be_of_now(report, now, _REPORT)
     except NotAcceptedError as error:
         return ReportRefusal(message.node, error.why, str(error), error.is_proven, error.off)
-    if report.place <= node.place:
-        return ReportRefusal(node.id, WhyNot.REPLAYED, "it has come before, or an older one comes late", is_proven=True)
     return report
 
 
+def _must_be_new(report: NodeReport, node: Node) -> None:
+    if report.place <= node.place:
+        raise NotAcceptedError(WhyNot.REPLAYED, "it has come before, or an older one comes late", is_proven=True)
+
+
 def proven_statement(
-    message: ReportMessage, node: Node | None, fleet: str, now: float, is_signed: IsSigned, kind: StatementKind[S]
+    message: ReportMessage, node: Node | None, fleet: str, is_signed: IsSigned, kind: StatementKind[S]
 ) -> tuple[Node, S]:
-    """The node, and what it has signed: of this kind, for this fleet, under its own topic, and not long ago.
+    """The node, and what it has signed: of this kind, for this fleet, and under its own topic.
 
     `node`: the one that the topic names, if it is admitted. Raises NotAcceptedError, and what `is_signed` raises.
     """
@@ -185,13 +192,17 @@ def proven_statement(
     if (said.fleet, said.node) != (fleet, node.id):
         words = f"it is of {quoted(said.node, 40)} in {quoted(said.fleet, 40)}, and its topic is of {node.id} in {fleet}"
         raise NotAcceptedError(WhyNot.WRONG_NODE, words, is_proven=True)
+    return node, said
+
+
+def must_be_of_now(said: Statement, now: float, kind: StatementKind[Any]) -> None:
+    """Raises NotAcceptedError for what was signed long ago, or is dated ahead."""
     if said.issued_at < now - LONGEST_WAY:
         words = f"it was signed {now - said.issued_at:.0f} s ago; compare the clocks"
         raise NotAcceptedError(WhyNot.LATE, words, is_proven=True, off=said.issued_at - now)
     if said.issued_at > now + kind.ahead:
         words = f"it is dated {said.issued_at - now:.0f} s ahead; compare the clocks"
         raise NotAcceptedError(WhyNot.EARLY, words, is_proven=True, off=said.issued_at - now)
-    return node, said
 
 
 def _signed_payload(message: ReportMessage, node: Node | None, kind: str, is_signed: IsSigned) -> tuple[Node, bytes]:
@@ -225,9 +236,15 @@ def _envelope(message: ReportMessage) -> Envelope:
 
 
 def sorted_out(
-    report: NodeReport, exempt: Exempt, of_nodes: Collection[ReportedAddress], now: float, kept: float = math.inf
+    report: NodeReport,
+    key: bytes,
+    exempt: Exempt,
+    of_nodes: Collection[ReportedAddress],
+    now: float,
+    kept: float = math.inf,
 ) -> SortedOut:
-    """`of_nodes`: own addresses of all nodes. `kept`: seconds after which a ban matters no more, however long it lasts.
+    """`key`: of its node. `of_nodes`: own addresses of all nodes. `kept`: seconds after which a ban matters no more, however
+    long it lasts.
 
     A moment that is ahead counts as now: a clock that runs fast makes no ban last longer.
     """
@@ -242,4 +259,4 @@ def sorted_out(
             left_out[WhyNot.EXEMPT] += 1
         else:
             bans[ban.address] = replace(ban, at=min(ban.at, int(now)))
-    return SortedOut(report, tuple(bans.values()), dict(left_out))
+    return SortedOut(report, key, tuple(bans.values()), dict(left_out))

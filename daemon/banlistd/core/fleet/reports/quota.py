@@ -15,7 +15,7 @@ class Quota:
     spent: tuple[tuple[int, int], ...] = ()
 
     def left(self, now: float) -> int:
-        """How many are left at a moment. A clock that was set back forgives nothing."""
+        """How many are left at a moment. A clock that was set back by an hour at most forgives nothing."""
         return max(0, MOST_NEW - sum(count for minute, count in self.spent if not _is_over(minute, now)))
 
     def with_new(self, count: int, now: float) -> "Quota":
@@ -39,4 +39,6 @@ class Quota:
 
 
 def _is_over(minute: int, now: float) -> bool:
-    return now >= minute * _MINUTE + _MINUTE + _HOUR
+    """Also of a time that is more than an hour ahead: it would be over in years."""
+    begin = minute * _MINUTE
+    return not begin - _HOUR <= now < begin + _MINUTE + _HOUR

@@ -16,6 +16,7 @@ from banlistd.core.fleet.reports.judging import (
     ReportMessage,
     ReportRefusal,
     StatementKind,
+    must_be_of_now,
     proven_statement,
 )
 from banlistd.core.mqtt.orders.order import IsSigned
@@ -115,7 +116,8 @@ def judged_refusals(
     Raises what `is_signed` raises.
     """
     try:
-        node, said = proven_statement(message, node, fleet, now, is_signed, _REFUSALS)
+        node, said = proven_statement(message, node, fleet, is_signed, _REFUSALS)
+        must_be_of_now(said, now, _REFUSALS)
     except NotAcceptedError as error:
         return ReportRefusal(message.node, error.why, str(error), error.is_proven)
     return said.refused if node.is_canary else ()
