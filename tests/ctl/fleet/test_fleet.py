@@ -62,7 +62,7 @@ def test_a_fleet_from_its_first_key_to_a_revoked_hub(keys: Path, fleet: Path, ca
     code, out, _ = call("fleet", "install", str(fleet), "--state", str(state))
     assert (code, out.split(";")[0]) == (0, "installed: 1.root.json, 1.targets.json")
     code, out, _ = call("--json", "fleet", "promote", "--state", str(state))
-    assert (code, json.loads(out)) == (0, {"term": 0, "next_version": 1})
+    assert (code, json.loads(out)) == (0, {"term": 0, "next_version": 1, "expired": {}})
 
     code, out, _ = call("fleet", "revoke", str(fleet), "hub-b", "--hub-keys", *_public(keys, "hub-c"))
     assert code == 0

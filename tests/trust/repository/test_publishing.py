@@ -20,6 +20,7 @@ from banlistd.trust.ceremony.keys import signer_of
 from banlistd.trust.ceremony.making import SigningRole
 from banlistd.trust.repository.lease import STRIDE, Lease, write_lease
 from banlistd.trust.repository.publishing import publish
+from banlistd.trust.repository.standby import promote
 from support.fleet import Hub, Node, Owners, hash_of, new_content
 
 
@@ -121,6 +122,32 @@ def test_a_hub_that_takes_over_goes_on_and_nodes_need_nothing(tmp_path: Path, ow
     assert node.pull(other.folder.public, "drop/full.blz") == b"one"
 
 
+@pytest.mark.parametrize("days", [2, 40])
+def test_a_hub_takes_over_from_one_that_has_been_silent_for_long(
+    tmp_path: Path, owners: Owners, hub: Hub, node: Node, days: int
+) -> None:
+    silent = now() - timedelta(days=days)
+    publish(hub.job({"drop": new_content("one")}), silent)
+    other = Hub(tmp_path / "b", owners, "hub-b")
+    other.install()
+    mirror = str(hub.folder.public)
+    done = promote(other.folder, [mirror], None)
+    assert done.lease == Lease(1)
+    assert done.expired == {mirror: silent + timedelta(days=1)}
+    assert publish(other.job({}), now())["lists"]["drop"]["contents"][0]["content"] == hash_of("one")
+    assert node.pull(other.folder.public, "drop/full.blz") == b"one"
+
+
+def test_a_hub_takes_over_nothing_old_that_is_not_proven(tmp_path: Path, owners: Owners, hub: Hub) -> None:
+    publish(hub.job({"drop": new_content("one")}), now() - timedelta(days=2))
+    timestamp = hub.folder.metadata / "timestamp.json"
+    timestamp.write_text(timestamp.read_text().replace('"version":1', '"version":2'))
+    other = Hub(tmp_path / "b", owners, "hub-b")
+    other.install()
+    with pytest.raises(FleetError, match="was signed by 0/1 keys"):
+        other.promote(hub.folder.public)
+
+
 def test_a_hub_that_takes_over_learns_what_was_stopped(tmp_path: Path, owners: Owners, hub: Hub) -> None:
     stop = SignedStop(3, is_stopped=True, withdrawn=("b" * 16, "c" * 16))
     row = {"number": 3, "stopped": True, "withdrawn": stop.withdrawn}
@@ -193,6 +220,23 @@ def test_a_hub_takes_over_the_other_lists_where_a_thief_has_signed_a_file_that_n
     for words in ("two", "three"):
         answer = publish(other.job({"drop": new_content(words)}), now())
         assert answer["lists"]["drop"]["contents"][0]["content"] == hash_of(words)
+
+
+def test_a_hub_in_reserve_that_has_the_next_root_already_says_how_to_take_over(
+    tmp_path: Path, owners: Owners, hub: Hub, node: Node
+) -> None:
+    publish(hub.job({"drop": new_content("one")}), now())
+    assert node.pull(hub.folder.public, "drop/full.blz") == b"one"
+    other = Hub(tmp_path / "b", owners, "hub-b")
+    owners.revoke("hub-a")
+    owners.sign("anna", "ben", "targets")
+    other.install()
+    with pytest.raises(FleetError, match="cannot be taken over") as caught:
+        other.promote(hub.folder.public)
+    assert "promote without --from" in caught.value.hint
+    other.promote()
+    publish(other.job({"drop": new_content("two")}), now())
+    assert node.pull(other.folder.public, "drop/full.blz") == b"two"
 
 
 @pytest.mark.parametrize("version", [(2**31 // STRIDE - 1) * STRIDE + 1, 2**31, 2**40, 2**70])

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from banlistd.control.declaration import Argument, Completes, LocalCommand
+from banlistd.core.printing import printable
 from banlistd.ctl.fleet.common import FOLDER, HUB_STATE, offline, state_folder
 
 
@@ -28,11 +29,16 @@ def _promote(arguments: argparse.Namespace) -> int:
     from banlistd.trust.repository.standby import promote  # noqa: PLC0415
 
     sources = getattr(arguments, "from") or []
-    lease = promote(HubFolder(state_folder(arguments)), sources, Path(arguments.ca) if arguments.ca else None)
+    done = promote(HubFolder(state_folder(arguments)), sources, Path(arguments.ca) if arguments.ca else None)
     if arguments.json:
-        print(json.dumps({"term": lease.term, "next_version": lease.least}))
-    else:
-        print(f"this hub publishes from version {lease.least} on; a hub that was active before stops once it sees that")
+        expired = {source: end.timestamp() for source, end in done.expired.items()}
+        print(json.dumps({"term": done.lease.term, "next_version": done.lease.least, "expired": expired}))
+        return 0
+    print(f"this hub publishes from version {done.lease.least} on; a hub that was active before stops once it sees that")
+    for source, end in done.expired.items():
+        print(f"{printable(source)}: nothing newer than of {end:%Y-%m-%d %H:%M} UTC, when its timestamp has ended.")
+    if done.expired:
+        print("If another mirror has something newer, promote again with --from that mirror: nodes may have seen it.")
     return 0
 
 

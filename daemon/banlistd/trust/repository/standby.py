@@ -5,11 +5,13 @@ import ssl
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError
-from tuf.api.metadata import Metadata, Root, Targets
+from tuf.api.exceptions import DownloadError, DownloadHTTPError, RepositoryError, UnsignedMetadataError
+from tuf.api.metadata import Metadata, Root, Targets, Timestamp
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
@@ -30,6 +32,26 @@ _LARGEST_LIST = 64 * 2**20
 """Octets of a whole file: 12 million addresses, the most that a daemon takes, have less."""
 
 _WAY_OUT = "name another mirror, or, for certificates of an authority of your own, --ca FILE"
+
+_REVOKED = "if the key of its hub was revoked, promote without --from, and nodes follow; if not, name another mirror"
+
+_AT_ANY_TIME = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """`expired`: of each source that nodes find too old, when its timestamp has ended."""
+
+    lease: Lease
+    expired: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The version of the timestamp of a source, and its end."""
+
+    version: int
+    end: datetime
 
 
 def install(hub: HubFolder, given: Folder) -> list[str]:
@@ -61,22 +83,27 @@ def install(hub: HubFolder, given: Folder) -> list[str]:
     return written
 
 
-def promote(hub: HubFolder, sources: Sequence[str], ca: Path | None) -> Lease:
+def promote(hub: HubFolder, sources: Sequence[str], ca: Path | None) -> Promotion:
     """Take the term after the highest one that its folder and the sources (URLs, or folders) show. Raises FleetError.
 
-    What a source has that is newer is copied, so that nodes get deltas from it.
+    What a source has that is newer is copied, so that nodes get deltas from it. It counts though it has expired: the former hub
+    may have been silent for long, and nodes have seen its versions.
     """
+    expired = {}
     with hub.alone():
         offline, roots = hub.newest_offline()
         present = hub.present(offline)
         highest = present.timestamp.signed.version if present.timestamp else 0
         for source in sources:
-            highest = max(highest, _take_over(hub, source, roots[-1], ca, highest))
+            found = _take_over(hub, source, roots[-1], ca, highest)
+            highest = max(highest, found.version)
+            if found.end <= datetime.now(UTC):
+                expired[source] = found.end
         before = _lease_before(hub)
         # Also above what this hub may have published, and its folder has lost.
         lease = Lease(max(term_of(highest), before.term if before else 0) + 1 if highest else 0)
         write_lease(hub.path, lease)
-        return lease
+        return Promotion(lease, expired)
 
 
 def _lease_before(hub: HubFolder) -> Lease | None:
@@ -103,8 +130,8 @@ def _newest(targets: Metadata[Targets]) -> list[str]:
     return [f"{targets.signed.version}.targets.json"]
 
 
-def _take_over(hub: HubFolder, source: str, root: Metadata[Root], ca: Path | None, known: int) -> int:
-    """The version of the source; its files are copied if that is above the known one."""
+def _take_over(hub: HubFolder, source: str, root: Metadata[Root], ca: Path | None, known: int) -> _Found:
+    """What the source has; its files are copied if its version is above the known one."""
     url = source.rstrip("/") if "://" in source else Path(source).resolve().as_uri()
     with tempfile.TemporaryDirectory() as scratch:
         metadata, files = Path(scratch, "metadata"), Path(scratch, "targets")
@@ -119,19 +146,23 @@ def _take_over(hub: HubFolder, source: str, root: Metadata[Root], ca: Path | Non
             config=UpdaterConfig(prefix_targets_with_hash=True),
             bootstrap=root.to_bytes(),
         )
+        # python-tuf has no other way to prove what has expired.
+        updater._trusted_set.reference_time = _AT_ANY_TIME  # noqa: SLF001
         try:
             updater.refresh()
-            version = Metadata.from_file(str(metadata / "timestamp.json")).signed.version
+            timestamp = Metadata[Timestamp].from_file(str(metadata / "timestamp.json")).signed
+            version = timestamp.version
             _must_be_in_reach(metadata, source)
             if version > known:
                 names = _load(updater, metadata)
                 _must_be_in_reach(metadata, source)
                 _copy(hub, updater, metadata, files, names)
         except (RepositoryError, DownloadError, ValueError) as error:
-            raise FleetError(f"{quoted(source)} cannot be taken over: {quoted(str(error))}", _WAY_OUT) from error
+            hint = _REVOKED if isinstance(error, UnsignedMetadataError) else _WAY_OUT
+            raise FleetError(f"{quoted(source)} cannot be taken over: {quoted(str(error))}", hint) from error
         except OSError as error:
             raise FleetFileError(f"cannot copy {quoted(source)}: {error.strerror}") from error
-        return version
+        return _Found(version, timestamp.expires)
 
 
 def _must_be_in_reach(metadata: Path, source: str) -> None:
