@@ -450,6 +450,19 @@ def test_a_database_of_yesterday_whose_source_does_not_answer_is_named(hub: Hub)
     assert not hub.roll_out.remarks()
 
 
+@pytest.mark.parametrize("seed", [2, 3])
+def test_an_operator_who_approves_what_the_source_gives_ends_the_fault(hub: Hub, seed: int) -> None:
+    with_a_database_of_yesterday(hub)
+    hub.is_good = False
+    hub.turn(has_news=True)
+    assert "older than what it has published" in hub.announcer.events[-1].message
+    hub.complete(a_list(seed))
+    hub.clock.time += 600
+    hub.turn(has_news=True)
+    assert EventName.FLEET_FAULT_OVER in hub.announcer.names()
+    assert not hub.roll_out.remarks()
+
+
 def test_a_source_that_has_gone_back_itself_is_published_after_its_poll(hub: Hub) -> None:
     with_a_database_of_yesterday(hub)
     hub.feed = a_list(1)

@@ -14,7 +14,7 @@ from tuf.api.metadata import Metadata, MetaFile, Snapshot, Timestamp
 
 from banlistd.core.fleet.publish_job import read_answer, stop_in
 from banlistd.core.fleet.roll_out.stops import NO_STOP, SignedStop
-from banlistd.errors import FleetError, StoodDownError
+from banlistd.errors import FleetError, FleetFileError, StoodDownError
 from banlistd.trust.ceremony.key_files import read_seed
 from banlistd.trust.ceremony.keys import signer_of
 from banlistd.trust.ceremony.making import SigningRole
@@ -146,6 +146,18 @@ def test_a_hub_takes_over_nothing_old_that_is_not_proven(tmp_path: Path, owners:
     other.install()
     with pytest.raises(FleetError, match="was signed by 0/1 keys"):
         other.promote(hub.folder.public)
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_hub_that_takes_over_says_that_the_authorities_cannot_be_read(
+    tmp_path: Path, owners: Owners, hub: Hub, *, is_there: bool
+) -> None:
+    other, authorities = Hub(tmp_path / "b", owners, "hub-b"), tmp_path / "ca.pem"
+    other.install()
+    if is_there:
+        authorities.write_text("no certificate")
+    with pytest.raises(FleetFileError, match=r"cannot read the authorities in .*/ca\.pem"):
+        promote(other.folder, [str(hub.folder.public)], authorities)
 
 
 def test_a_hub_that_takes_over_learns_what_was_stopped(tmp_path: Path, owners: Owners, hub: Hub) -> None:

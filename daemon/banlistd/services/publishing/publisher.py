@@ -162,6 +162,7 @@ class Publisher:
         """The database may be a copy from before: then the folder has a newer content, and the source is polled first."""
         known = [one.content for one in self._published.lists.get(name, ())] if self._published else []
         if self._left.get(name) != content_hash or not known or content_hash == known[0]:
+            self._older.discard(name)
             return True
         is_good = await self._parts.poll(name)
         # What the folder does not know may be from just before the end of the last process. Where the database does not know

@@ -39,7 +39,7 @@ _AT_ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Promotion:
+class HubPromotion:
     """`expired`: of each source that nodes find too old, when its timestamp has ended."""
 
     lease: Lease
@@ -83,7 +83,7 @@ def install(hub: HubFolder, given: Folder) -> list[str]:
     return written
 
 
-def promote(hub: HubFolder, sources: Sequence[str], ca: Path | None) -> Promotion:
+def promote(hub: HubFolder, sources: Sequence[str], ca: Path | None) -> HubPromotion:
     """Take the term after the highest one that its folder and the sources (URLs, or folders) show. Raises FleetError.
 
     What a source has that is newer is copied, so that nodes get deltas from it. It counts though it has expired: the former hub
@@ -103,7 +103,7 @@ def promote(hub: HubFolder, sources: Sequence[str], ca: Path | None) -> Promotio
         # Also above what this hub may have published, and its folder has lost.
         lease = Lease(max(term_of(highest), before.term if before else 0) + 1 if highest else 0)
         write_lease(hub.path, lease)
-        return Promotion(lease, expired)
+        return HubPromotion(lease, expired)
 
 
 def _lease_before(hub: HubFolder) -> Lease | None:
@@ -206,7 +206,10 @@ class _Files(FetcherInterface):
     """https:// and file:// alike."""
 
     def __init__(self, ca: Path | None) -> None:
-        self._context = ssl.create_default_context(cafile=str(ca) if ca else None)
+        try:
+            self._context = ssl.create_default_context(cafile=str(ca) if ca else None)
+        except OSError as error:
+            raise FleetFileError(f"cannot read the authorities in {quoted(str(ca))}: {error.strerror or error}") from error
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         try:
