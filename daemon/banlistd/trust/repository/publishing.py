@@ -85,7 +85,9 @@ def _lease(folder: HubFolder, present: Present, seen: list[SeenTimestamp], publi
     """
     lease = read_lease(folder.path)
     if lease is None:
-        hint = "the first hub: banlistctl fleet promote; one in reserve, only to take over: banlistctl fleet promote --from MIRROR"
+        hint = (
+            "the first hub: banlistctl fleet promote; one in reserve, only to take over: banlistctl fleet promote --from MIRROR"
+        )
         raise StoodDownError("this hub was never promoted, so it publishes nothing", hint)
     version = present.timestamp.signed.version if present.timestamp else 0
     for each in [*seen, SeenTimestamp("its own folder", version)]:
