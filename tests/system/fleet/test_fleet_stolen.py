@@ -112,6 +112,34 @@ async def test_a_stolen_broker_changes_no_ban_and_no_list_and_rings_in_vain(tmp_
 
 
 @in_network_namespace
+async def test_reports_that_a_stolen_broker_keeps_back_keep_no_ban_of_suspended_nodes_in_force(tmp_path: Path) -> None:
+    with broker(tmp_path) as mosquitto:
+        hub, names = hub_in(tmp_path / "hub", mosquitto), ("node-1", "node-2")
+        with running(hub, "reports") as gathers:
+            await asyncio.to_thread(gathers.wait_for, "mqtt_connected")
+            for name in names:
+                admit(hub, name, name)
+            async with listening_to(mosquitto, BELL) as thief:
+
+                async def give(name: str, at: float, seq: int) -> None:
+                    made = report(at, reported("203.0.113.7", at), name=name, seq=seq)
+                    await thief.client.publish(topic_of(name), message_of(made), qos=1)
+
+                now = time.time()
+                for name in names:
+                    await give(name, now, 1)
+                await until(lambda: bans_of(hub) == 1)
+                for name in names:
+                    since = len(gathers.events)
+                    await give(name, now - 7200, 2)
+                    refused = await asyncio.to_thread(gathers.wait_for, "report_refused", since=since)
+                    assert (refused["node"], refused["reason"]) == (name, "late")
+            for name in names:
+                assert hub.ctl("nodes", "suspend", name).returncode == 0
+            assert bans_of(hub) == 0
+
+
+@in_network_namespace
 async def test_a_stolen_node_has_one_vote_until_it_is_suspended_and_cannot_write_as_another(tmp_path: Path) -> None:
     with shipped_broker(tmp_path, FLEET) as shipped:
         hub = hub_behind_tls(tmp_path / "hub", shipped)
