@@ -131,7 +131,11 @@ _HAS_CONTENT, _IS_ACCEPTED = "content_hash IS NOT NULL", "state IN ('pending', '
 NEWEST_RUNS_OF_ALL = _FROM_THE_NEWEST_OF_EACH.format(_HAS_CONTENT, "sources")
 NEWEST_RUNS_OF = _FROM_THE_NEWEST_OF_EACH.format(_HAS_CONTENT, "(SELECT value AS source_id FROM json_each(?)) AS sources")
 _NEWEST_RUNS = f"SELECT {_COLUMNS} {NEWEST_RUNS_OF_ALL}"
-EMPTY_SOURCES = f"SELECT source_id {NEWEST_RUNS_OF_ALL} AND state = 'completed' AND entries = 0"
+# The first condition is that of the index of migration 0046.
+EMPTY_SOURCES = f"""SELECT source_id FROM import_runs AS run WHERE state = 'completed' AND entries = 0 AND NOT EXISTS (
+    SELECT 1 FROM import_runs AS newer
+    WHERE newer.source_id = run.source_id AND newer.{_HAS_CONTENT} AND newer.generation > run.generation)
+"""  # noqa: S608 - as above
 
 _NEWEST_FIRST = "ORDER BY generation DESC LIMIT 1"
 NEWEST_OF = f"SELECT {_COLUMNS} FROM import_runs WHERE source_id = ? AND {_HAS_CONTENT} {_NEWEST_FIRST}"  # noqa: S608 - as above

@@ -9,7 +9,7 @@ import aiosqlite
 import pytest
 
 from banlistd.adapters.storage.database import Database, open_database
-from banlistd.adapters.storage.import_runs import ImportRuns
+from banlistd.adapters.storage.import_runs import EMPTY_SOURCES, ImportRuns
 from banlistd.adapters.storage.polling.findings import FindingTable
 from banlistd.adapters.storage.polling.source_records import SourceRecordTables
 from banlistd.adapters.storage.quarantine import QuarantineTable
@@ -33,13 +33,13 @@ SIZES = AcceptedSizes(30, 30, 30, 30, 0, 0)
 REFUSED = Quarantined(TWO, HASH, b"snapshot", "shrunk", "too few", 3, 1, first_seen=1.0, last_seen=1.0)
 
 
-async def import_into(database: Database, source_id: SourceId, entries: int) -> None:
+async def import_into(database: Database, source_id: SourceId, entries: int, content_hash: ContentHash = HASH) -> None:
     ledger = ImportRuns(database)
     await ledger.marks_for([source_id])
-    run = await ledger.upsert_pending(Pending(source_id, HASH, PolicyHash("p"), entries, 0, b"snapshot"), 1.0)
+    run = await ledger.upsert_pending(Pending(source_id, content_hash, PolicyHash("p"), entries, 0, b"snapshot"), 1.0)
     await ledger.mark_completed(run, added=0, removed=0, policy_hash=PolicyHash("p"), now=2.0, validators=None)
     poll = Poll(source_id, due_at=9.0, polled_at=3.0)
-    await QuarantineTable(database).confirm(poll, 3.0, Confirmed(HASH, None, None, None, starts_anew=False))
+    await QuarantineTable(database).confirm(poll, 3.0, Confirmed(content_hash, None, None, None, starts_anew=False))
 
 
 def test_the_record_of_a_source_is_what_the_tables_say(tmp_path: Path) -> None:
@@ -73,6 +73,30 @@ def test_the_overview_names_sources_that_are_empty_refused_or_moved(tmp_path: Pa
             healths = {ONE: health, TWO: dataclasses.replace(health)}
             expected = Overview(polls, healths, {TWO: "shrunk"}, frozenset({ONE}), {ONE: "https://new.example/"})
             assert await records.overview() == expected
+
+    asyncio.run(story())
+
+
+def test_a_source_is_empty_by_its_newest_content_alone(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            records, ledger = SourceRecordTables(database), ImportRuns(database)
+            await import_into(database, ONE, 0)
+            await ledger.record_failure(ONE, "late", PolicyHash("p"), 3.0)
+            assert (await records.overview()).empty == {ONE}
+            await import_into(database, ONE, 7, ContentHash("b" * 64))
+            assert (await records.overview()).empty == frozenset()
+            await import_into(database, ONE, 0)
+            assert (await records.overview()).empty == {ONE}
+
+    asyncio.run(story())
+
+
+def test_what_is_empty_is_found_without_a_look_at_every_run(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            plan = [row[3] for row in await database.run(f"EXPLAIN QUERY PLAN {EMPTY_SOURCES}")]
+            assert plan[0] == "SCAN run USING INDEX import_runs_empty"
 
     asyncio.run(story())
 
