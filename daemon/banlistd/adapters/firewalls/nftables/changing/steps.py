@@ -9,6 +9,10 @@ from banlistd.core.addresses.arrays import are_among
 from banlistd.core.addresses.sets import Ranges
 from banlistd.core.ruleset.diff import Change, MapChange
 from banlistd.core.ruleset.state import Kind, MapEntries, MapId
+from banlistd.model import PolicyHash
+
+VOID = PolicyHash("0")
+"""The policy hash of a marker that says of no content that it is in the firewall: no policy has it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +34,8 @@ def steps_of(change: Change) -> Steps:
     network comes is removed in one after. Rules ask for single addresses first, and a packet between its two lookups meets
     the commit (measured: one packet in 50 commits where the hypervisor took the processor away at that moment). Linux 6.18
     also publishes intervals a moment after the hash elements of the same commit (measured: usually one packet a commit, once
-    284 in 25). The last transaction writes the markers.
+    284 in 25). The last transaction writes the markers. The first one makes them void: after a kill in between the elements are
+    those of no markers, and a kernel before 6.16 does not count them, so that what is too much would stay.
     """
     coming = {} if change.reshape else _moved(change, _uncovered_additions)
     leaving = _moved(change, _covered_removals)
@@ -38,11 +43,13 @@ def steps_of(change: Change) -> Steps:
         return Steps(None, change, None)
     maps = [_with_all(_without_additions(item, coming), leaving) for item in change.maps]
     main = replace(change, maps=tuple(maps))
-    alone = replace(change, reshape=False, allowed=None, answers=None, markers=(), retired=())
+    void = tuple(replace(marker, policy_hash=VOID) for marker in change.markers)
+    alone = replace(change, reshape=False, allowed=None, answers=None, markers=void, retired=())
     before = replace(alone, maps=tuple(_only_added(item, coming[item.map]) for item in change.maps if item.map in coming))
     after = replace(alone, maps=tuple(_only_removed(item, leaving[item.map]) for item in change.maps if item.map in leaving))
     if leaving:
-        main, after = replace(main, markers=(), retired=()), replace(after, markers=change.markers, retired=change.retired)
+        main = replace(main, markers=() if coming else void, retired=())
+        after = replace(after, markers=change.markers, retired=change.retired)
     return Steps(before if coming else None, main, after if leaving else None)
 
 
