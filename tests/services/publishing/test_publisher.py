@@ -450,6 +450,18 @@ def test_a_database_of_yesterday_whose_source_does_not_answer_is_named(hub: Hub)
     assert not hub.roll_out.remarks()
 
 
+def test_a_fault_that_is_over_after_a_reload_is_said_to_be_over(hub: Hub) -> None:
+    hub.complete(a_list(1))
+    hub.error = FleetError("another hub was promoted")
+    hub.turn(has_news=True)
+    assert "another hub was promoted" in hub.roll_out.remarks()[0].message
+    # A reload that changes `fleet` begins with a publisher of its own.
+    hub.publisher, hub.error = Publisher((DROP,), 1.0, hub.parts), None
+    hub.turn(has_news=True)
+    assert not hub.roll_out.remarks()
+    assert hub.announcer.names().count(EventName.FLEET_FAULT_OVER) == 1
+
+
 @pytest.mark.parametrize("seed", [2, 3])
 def test_an_operator_who_approves_what_the_source_gives_ends_the_fault(hub: Hub, seed: int) -> None:
     with_a_database_of_yesterday(hub)

@@ -211,7 +211,7 @@ class Publisher:
             self._tell_fault(missed)
         elif left < _WARNED_BEFORE:
             self._tell_fault(FleetError("root or targets of the fleet end within 30 days", "banlistctl fleet rotate FOLDER"))
-        elif self._fault:
+        elif self._fault or parts.roll_out.fault is not None:  # the latter: from before a reload
             self._fault, parts.roll_out.fault = "", None
             parts.announcer.announce(Event(EventName.FLEET_FAULT_OVER, "the lists of the fleet are published again"))
         await parts.roll_out.learn()

@@ -146,11 +146,7 @@ _NOTHING_TAKEN: FleetAnswer = {
 
 def _page(answer: FleetAnswer, context: PageContext) -> Page:
     name, version = printable(answer["fleet"]), answer["root_version"]
-    if not answer["mirrors"]:
-        lines = [f"fleet {name}: this machine takes no list of it"]
-    elif not answer["verified_at"]:
-        lines = [f"fleet {name}: nothing was verified yet"]
-    else:
+    if answer["verified_at"]:
         ends = answer["expires_at"]
         state = f"in force until {moment(ends)}" if context.now < ends else f"expired since {moment(ends)}"
         lines = [
@@ -158,6 +154,10 @@ def _page(answer: FleetAnswer, context: PageContext) -> Page:
             f"  root: version {version}, sha256 {printable(answer['root_hash'])}",
             f"  timestamp: version {answer['timestamp_version']}, {state}",
         ]
+    elif answer["lists"]:
+        lines = [f"fleet {name}: nothing was verified yet"]
+    else:
+        lines = [f"fleet {name}: this machine takes no list of it"]
     mirrors = tuple(
         (printable(one["url"]), printable(f"{one['fault']}: {one['reason']}") if one["fault"] else "")
         for one in answer["mirrors"]
