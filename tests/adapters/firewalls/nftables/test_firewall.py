@@ -170,6 +170,32 @@ async def test_foreign_chain_in_our_table_is_left_alone() -> None:
 
 
 @in_network_namespace
+async def test_a_rule_of_another_program_that_jumps_to_a_removed_source_is_no_obstacle() -> None:
+    held, fewer = state([ALPHA, BETA], EVERYTHING), state([ALPHA], EVERYTHING)
+    firewall = await firewall_with(held)
+    nft("add chain inet banlistd mine; add rule inet banlistd mine jump from-beta")
+    await firewall.apply(difference(held, fewer))
+    assert (await firewall.verify(fewer)).sound
+    assert nft("list", "chain", "inet", "banlistd", "from-beta").split() == [
+        "table",
+        "inet",
+        "banlistd",
+        "{",
+        "chain",
+        "from-beta",
+        "{",
+        "}",
+        "}",
+    ]
+    nft("flush chain inet banlistd mine")
+    await firewall.apply(difference(fewer, held))
+    await firewall.apply(difference(held, fewer))
+    assert "from-beta" not in nft("list", "ruleset")
+    assert (await firewall.verify(fewer)).sound
+    await firewall.close()
+
+
+@in_network_namespace
 async def test_a_map_that_is_outgrown_is_rebuilt_with_its_rules() -> None:
     held = state([ALPHA], {"alpha": MIXED})
     firewall = await firewall_with(held)

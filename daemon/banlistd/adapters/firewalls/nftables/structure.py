@@ -251,18 +251,21 @@ def _chain_of_owner(owner: SourceSlot) -> str:
     return chain_of(owner.source_id)
 
 
-def settlement(sources: Sequence[SourceSlot], present: frozenset[str], *, form: RuleForm) -> str:
-    """The script that runs after elements have changed: it writes every chain in its final form and deletes the surplus."""
+def settlement(sources: Sequence[SourceSlot], present: frozenset[str], *, form: RuleForm, deletes: bool = True) -> str:
+    """The script that runs after elements have changed: it writes every chain in its final form, and empties and `deletes` the
+    surplus.
+    """
     wanted = structure_of(sources, form=form)
     surplus = sorted(name for name in present - wanted.keys() if is_ours(name))
     lines = _declarations(wanted, form.lacking)
     lines += _watching(sources) or [_WATCHING_MAP, f"delete map inet {TABLE} {WATCHING}"]
     lines += [f"flush chain inet {TABLE} {name}" for name, chain in wanted.items() if chain.rules is not None]
     lines += [f"flush chain inet {TABLE} {name}" for name in surplus]
-    lines += [f"delete chain inet {TABLE} {name}" for name in surplus]
     # A counter may be absent, if the kernel lacked it: what is added first can be deleted.
     verbs = () if KernelPart.COUNTER in form.lacking else ("add", "delete")
-    lines += [f"{verb} counter inet {TABLE} {name}" for name in surplus if source_of(name) for verb in verbs]
+    for name in surplus if deletes else ():
+        lines.append(f"delete chain inet {TABLE} {name}")
+        lines += [f"{verb} counter inet {TABLE} {name}" for verb in verbs if source_of(name)]
     for name, chain in wanted.items():
         lines += _rules(name, chain)
     return _script(lines)

@@ -28,7 +28,7 @@ from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import MapId
-from banlistd.errors import FirewallError, StaleGenerationError
+from banlistd.errors import FirewallError, RefusedRuleError, StaleGenerationError
 from banlistd.model import Ownership
 
 # So long a change is tried again when another process writes in between, in seconds, but at least so often: five tries in a row
@@ -79,7 +79,12 @@ def apply_change(
     run_nft(script, wire, absence)
     elements = writing.carry_out(change)
     if before.chains:
-        run_nft(settlement(change.sources, look_at(wire).chains, form=form), wire, absence)
+        present = look_at(wire).chains
+        try:
+            run_nft(settlement(change.sources, present, form=form), wire, absence)
+        except RefusedRuleError:
+            # A rule of another program, in a chain of its own, may jump to a surplus chain: that one stays, without rules.
+            run_nft(settlement(change.sources, present, form=form, deletes=False), wire, absence)
     return elements
 
 
