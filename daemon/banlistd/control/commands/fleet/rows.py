@@ -15,9 +15,10 @@ _DIGITS = 16
 
 
 class PublishedListRow(TypedDict):
-    """`content_hash`: of the version that is published, or is to be with the next timestamp; empty: none. `withdrawn`: versions
-    in question that nodes which wait with one do not take any more. `stopped_since`: seconds since the epoch; null: it is not
-    stopped. `node`: the canary that has stopped it; empty: an operator, `user`. `reason`: as they gave it.
+    """`content_hash`: of the version that is published, or is to be with the next timestamp, unless another hub has to sign it
+    first; empty: none. `withdrawn`: versions in question that nodes which wait with one do not take any more. `stopped_since`:
+    seconds since the epoch; null: it is not stopped. `node`: the canary that has stopped it; empty: an operator, `user`.
+    `reason`: as they gave it.
     """
 
     id: str
@@ -55,13 +56,15 @@ async def published_rows(parts: "Parts") -> list[PublishedListRow]:
 
 
 def published_row(parts: "Parts", name: str, known: Sequence[str], state: "RollOutState") -> PublishedListRow:
-    stop = state.stop
-    content_hash = (stop.kept if stop else "") or (known[0] if known else "")
+    stop, newest, roll_out = state.stop, known[0] if known else "", parts.roll_out()
+    kept = (stop.kept if stop else "") or newest
+    # What another hub has to sign first is not published yet.
+    content_hash = newest if roll_out is not None and name in roll_out.proposals else kept
     by = stop.by if stop else None
     return {
         "id": name,
         "content_hash": content_hash,
-        "withdrawn": sorted(one.content_hash for one in state.questioned if one.digits in state.bad - {content_hash[:_DIGITS]}),
+        "withdrawn": sorted(one.content_hash for one in state.questioned if one.digits in state.bad - {kept[:_DIGITS]}),
         "stopped_since": stop.since if stop else None,
         "node": by.node if by else "",
         "user": "" if by is None or by.uid is None else parts.user_name(by.uid),
