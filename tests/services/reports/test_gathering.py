@@ -204,6 +204,30 @@ def test_what_came_before_a_node_or_its_new_key_was_admitted_counts_once_it_is(t
     asyncio.run(life())
 
 
+def test_what_a_suspended_node_signs_with_its_new_key_counts_once_that_is_admitted(tmp_path: Path) -> None:
+    async def life() -> None:
+        clock = FakeClock()
+        async with open_database(tmp_path / "db") as database:
+            nodes, log = NodeTable(database), SightingTable(database)
+            place = GatheringPlace(FLEET, is_signed_by, nothing_more, lambda: None, lambda: 3600.0, ClockWitness(clock))
+            gathering = Gathering(place, nodes, log, FakeAnnouncer(), clock)
+            for name, key in (("node-1", "stolen"), ("node-2", "node-2")):
+                await nodes.admit(replace(node(name), key=signer(key).public))
+                await nodes.suspend(name, clock.now())
+                made = report(clock.now(), reported("203.0.113.7", clock.now()), name=name)
+                gathering.hear(ReportMessage(name, message_of(made, signer(name))))
+            await gathering.turn()
+            for name in ("node-1", "node-2"):
+                await nodes.admit(node(name))
+            await gathering.take_early()
+            assert gathering.waiting == 1
+            await gathering.turn()
+            # What the second one signed while it was suspended, with the key that it has still, counts for nothing.
+            assert await log.counts() == {"node-1": 1}
+
+    asyncio.run(life())
+
+
 def test_early_reports_are_few_and_the_newest() -> None:
     early = EarlyReports()
     for number in range(100):

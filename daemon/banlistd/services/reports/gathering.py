@@ -39,7 +39,7 @@ REPORTS_AT_ONCE = 32
 MOST_TRIES = 3
 """How often a lot of reports is tried together where the database cannot be used; then each of them once, alone."""
 
-_NOT_YET = frozenset({WhyNot.UNKNOWN_NODE, WhyNot.WRONG_KEY})
+_NOT_YET = frozenset({WhyNot.UNKNOWN_NODE, WhyNot.SUSPENDED, WhyNot.WRONG_KEY})
 """Why a report is refused that may count once its node is admitted, or has its new key here."""
 
 _LOOK_EVERY = 5.0
