@@ -89,7 +89,7 @@ def _scopes(listing: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
     return found
 
 
-_SET_NAME = re.compile(r'"(@|(?:scoped-[0-9]+-in-)?within-[a-z0-9]+-|)([a-z0-9_]*(?:hosts|nets|allowed|answers)[46])(-b|)"')
+_SET_NAME = re.compile(r'"(@|(?:scoped-[0-9]+-in-)?within-[a-z0-9]+-|)([a-z0-9_]*(?:hosts|nets|allowed|answers)[46])(-[bc]|)"')
 
 
 def _by_first_names(listing: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

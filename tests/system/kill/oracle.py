@@ -31,16 +31,20 @@ def accepted(ledger: Ledger) -> Mapping[str, str]:
     return {source_id: content_hash for source_id, content_hash, state in ledger.values() if content_hash and state != "failed"}
 
 
-def check_what_is_left(world: KillFixture, scenes: Sequence[KillScenario], view: View, *, in_steps: bool) -> None:
+def check_what_is_left(
+    world: KillFixture, scenes: Sequence[KillScenario], view: View, *, in_steps: bool, before: Mapping[str, str] | None = None
+) -> None:
     """Each source stands whole, by its marker, under the old configuration or the new one.
 
-    `in_steps`: some change takes two transactions; between them each address has the owner that it had or the one that it gets.
+    `in_steps`: some change takes two transactions; between them each address has the owner that it had or the one that it gets,
+    and markers are void. `before`: contents that may be in force then, beside those of the scenes.
     """
     holdings = [_standing(world, scene, view) for scene in scenes]
     left = snapshot_of(view)
     if left not in holdings:
         assert in_steps, f"neither the old nor the new: {view.contents}"
-        candidates = [state for scene in scenes for state in _on_the_way(world, scene, scenes[-1], view)]
+        known = [view.contents, before or {}, *(world.hashes(scene) for scene in scenes)]
+        candidates = [state for scene in scenes for state in _on_the_way(world, scene, known)]
         every = (left, *candidates)
         parts = [[state.ranges for state in every], [state.blocking for state in every]]
         parts += [
@@ -58,10 +62,9 @@ def _standing(world: KillFixture, scene: KillScenario, view: View) -> KernelSnap
     return world.state(scene, {name: view.contents[name] for name in scene.sources if name in view.contents})
 
 
-def _on_the_way(world: KillFixture, scene: KillScenario, to: KillScenario, view: View) -> Sequence[KernelSnapshot]:
-    """Under this configuration, where some sources have their new contents already and the others what their markers name."""
-    new = world.hashes(to)
-    choices = {name: {held[name] for held in (view.contents, new) if name in held} for name in scene.sources}
+def _on_the_way(world: KillFixture, scene: KillScenario, known: Sequence[Mapping[str, str]]) -> Sequence[KernelSnapshot]:
+    """Under this configuration, where each source has one of the contents that are known of it."""
+    choices = {name: {contents[name] for contents in known if name in contents} for name in scene.sources}
     choices = {name: choice for name, choice in choices.items() if choice}
     return [world.state(scene, dict(zip(choices, mix, strict=True))) for mix in product(*choices.values())]
 
@@ -169,7 +172,7 @@ def check_what_is_restored(world: KillFixture, scene: KillScenario, before: Ledg
     new = world.hashes(scene)
     for name, content_hash in accepted(before).items():
         assert name not in scene.lists or view.contents[name] in {content_hash, new[name]}, f"{name} was not restored"
-    check_what_is_left(world, [scene], view, in_steps=True)
+    check_what_is_left(world, [scene], view, in_steps=True, before=accepted(before))
 
 
 # `size`: what a map had room for when it was made.
