@@ -48,7 +48,8 @@ EVERY_MAP = frozenset(MapId(hook, kind, family).name for hook in Hook for kind i
 _LOOKED_UP = EVERY_MAP | {*ALLOWED.values(), *SERVICES.values()}
 BASES: Mapping[str, str] = {name: base for base in sorted(_LOOKED_UP) for name in (base, f"{base}-b", f"{base}-c")}
 """The first name of a set that rules look into, by each of its names: a large change fills a set that no rule uses. Two names
-alternate; the third one is for when a rule of another program, in a chain of its own, looks into the one that would be next.
+alternate; the third one is for when the one that would be next is there: a kill has left it, or a rule of another program, in a
+chain of its own, looks into it.
 """
 
 EVERY_SET = frozenset({*BASES, APPLIED, WATCHING})
