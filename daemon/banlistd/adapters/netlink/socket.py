@@ -19,7 +19,7 @@ from banlistd.adapters.netlink.messages import (
 )
 from banlistd.adapters.netlink.wire import NetfilterWire, NetlinkError, error_code
 
-_TRIES_OF_A_DUMP = 10
+TRIES_OF_A_DUMP = 10
 
 
 class NetlinkSocket(NetfilterWire):
@@ -47,12 +47,15 @@ class NetlinkSocket(NetfilterWire):
         self._socket.send(message(kind, NLM_F_ACK, self._sequence, body, family))
         return [attributes(payload[NFGENMSG.size :]) for _, payload in self._replies()]
 
-    def dump(self, kind: int, body: bytes, family: int = NFPROTO_INET, having: bytes = b"") -> list[Mapping[int, bytes]]:
-        """Ask for all things of a kind. Begins anew where the ruleset changed meanwhile.
+    def dump(
+        self, kind: int, body: bytes, family: int = NFPROTO_INET, having: bytes = b"", tries: int = TRIES_OF_A_DUMP
+    ) -> list[Mapping[int, bytes]]:
+        """Ask for all things of a kind. Begins anew where the ruleset changed meanwhile, and raises NetlinkError (EINTR) where
+        it did so at each of the `tries`.
 
         `having`: octets that every wanted thing has somewhere; the others are not taken apart, and some of them left out.
         """
-        for _ in range(_TRIES_OF_A_DUMP):
+        for _ in range(tries):
             self._sequence += 1
             self._socket.send(message(kind, NLM_F_DUMP, self._sequence, body, family))
             found, interrupted = [], False

@@ -1,6 +1,7 @@
 """What sees packets before all rules: filters of traffic control, tables at ingress and XDP programs of a real kernel."""
 
 import ctypes
+import errno
 import os
 import platform
 import socket
@@ -16,6 +17,7 @@ from banlistd.adapters.host.coverage.uncovered import UncoveredTraffic
 from banlistd.adapters.host.route_netlink import IFLA_XDP, NETLINK_ROUTE, Link
 from banlistd.adapters.netlink.messages import NFT_MSG_GETCHAIN, NLM_F_ACK, attribute, framed, nested
 from banlistd.adapters.netlink.socket import NetlinkSocket
+from banlistd.adapters.netlink.wire import NetlinkError
 from support.network_namespace import in_network_namespace, nft
 
 UPLINK = Link(1, "eth0", "")
@@ -89,9 +91,9 @@ async def test_chains_are_read_again_only_after_a_change_of_the_rules(monkeypatc
     asked: list[int] = []
     dump = NetlinkSocket.dump
 
-    def noted(wire: NetlinkSocket, kind: int, *details: Any) -> list[Mapping[int, bytes]]:
+    def noted(wire: NetlinkSocket, kind: int, *details: Any, **more: Any) -> list[Mapping[int, bytes]]:
         asked.append(kind)
-        return dump(wire, kind, *details)
+        return dump(wire, kind, *details, **more)
 
     monkeypatch.setattr(NetlinkSocket, "dump", noted)
     uncovered = UncoveredTraffic()
@@ -103,6 +105,33 @@ async def test_chains_are_read_again_only_after_a_change_of_the_rules(monkeypatc
         assert NFT_MSG_GETCHAIN not in asked
         nft('add rule netdev early in fwd to "g1"')
         assert len(await uncovered.remarks()) == 1
+    finally:
+        uncovered.close()
+
+
+@in_network_namespace
+async def test_while_commits_follow_each_other_the_chains_are_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair()
+    nft("add table netdev early; add chain netdev early in { type filter hook ingress device g0 priority 0; }")
+    nft('add rule netdev early in fwd to "g1"')
+    dump, tries = NetlinkSocket.dump, list[int]()
+
+    def interrupted(wire: NetlinkSocket, kind: int, *details: Any, **more: Any) -> list[Mapping[int, bytes]]:
+        if kind != NFT_MSG_GETCHAIN:
+            return dump(wire, kind, *details, **more)
+        tries.append(details[-1])
+        raise NetlinkError(errno.EINTR, "the ruleset changes faster than it can be read", 0)
+
+    uncovered = UncoveredTraffic()
+    try:
+        before = await uncovered.remarks()
+        assert len(before) == 1
+        nft("flush chain netdev early in")
+        with monkeypatch.context() as during:
+            during.setattr(NetlinkSocket, "dump", interrupted)
+            assert await uncovered.remarks() == before
+            assert tries == [1]
+        assert await uncovered.remarks() == []
     finally:
         uncovered.close()
 
