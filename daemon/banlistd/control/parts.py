@@ -135,5 +135,8 @@ class Parts:
     async def overview(self, oldest: Oldest | None = None) -> Overview:
         """What is remembered of all sources, or of those that may be odd; a poll that is under way changes nothing yet."""
         earlier = self._before_those_under_way()
-        overview = await self.records.overview(oldest)
-        return replace(overview, polls={**overview.polls, **earlier, **self._before_those_under_way()})
+        overview = await self.records.overview(oldest, earlier)
+        polls = {**overview.polls, **earlier, **self._before_those_under_way()}
+        if oldest is not None:
+            polls = {source_id: poll for source_id, poll in polls.items() if poll.failures}
+        return replace(overview, polls=polls)

@@ -139,8 +139,8 @@ class SourceRecords(Protocol):
     async def begin(self, poll: Poll, now: float) -> PastContents:
         """A body is about to be read: save its poll, as `Ledger.save_poll` does, and return `Quarantine.past`, in one turn."""
 
-    async def overview(self, oldest: Oldest | None = None) -> Overview:
-        """What `status` needs to know of all sources, at one moment, in one question.
+    async def overview(self, oldest: Oldest | None = None, under_way: Collection[SourceId] = ()) -> Overview:
+        """What `status` needs to know of all sources, at one moment, in one question. `under_way`: without their polls.
 
         `oldest`: without the polls that did not fail, and without the health of sources whose list is newer in every way.
         """

@@ -120,6 +120,19 @@ def test_the_overview_of_what_may_be_odd_has_what_fails_and_what_is_old(tmp_path
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("oldest", [None, Oldest(0.0, 0.0)], ids=["all sources", "those that may be odd"])
+def test_the_overview_leaves_out_the_polls_that_are_under_way(tmp_path: Path, oldest: Oldest | None) -> None:
+    async def story() -> None:
+        async with open_database(tmp_path / "db") as database:
+            records, ledger = SourceRecordTables(database), ImportRuns(database)
+            for source_id in (ONE, TWO):
+                await ledger.save_poll(Poll(source_id, due_at=9.0, polled_at=4.0, failures=1, error="late", failing_since=4.0))
+            assert (await records.overview(oldest)).polls.keys() == {ONE, TWO}
+            assert (await records.overview(oldest, {TWO: None})).polls == {ONE: await ledger.poll(ONE)}
+
+    asyncio.run(story())
+
+
 def test_figures_are_columns_of_the_tables(tmp_path: Path) -> None:
     async def story() -> None:
         async with open_database(tmp_path / "db") as database:

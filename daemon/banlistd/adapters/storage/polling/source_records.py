@@ -1,6 +1,7 @@
 """What a poll needs to know of its source, in one turn of SQLite's thread: a start with thousands of sources asks for each."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from functools import partial
 
 import aiosqlite
@@ -44,6 +45,11 @@ _SIZES = f"""
 """  # noqa: S608 - two numbers
 
 
+# The condition is SQLite's: after each row Python's threads take turns, and those under way may be thousands.
+_ENDED = f"{POLLS} WHERE source_id NOT IN (SELECT value FROM json_each(?))"  # noqa: S608 - made of a literal
+_FAILING = f"{_ENDED} AND failures > 0"
+
+
 class SourceRecordTables:
     """The SourceRecords of `ports`."""
 
@@ -69,9 +75,9 @@ class SourceRecordTables:
 
         return await self._database.write(work)
 
-    async def overview(self, oldest: Oldest | None = None) -> Overview:
+    async def overview(self, oldest: Oldest | None = None, under_way: Collection[SourceId] = ()) -> Overview:
         # The values are made in SQLite's thread too: for thousands of sources the event loop would pause.
-        return await self._database.read(partial(_overview, oldest))
+        return await self._database.read(partial(_overview, oldest, under_way))
 
     async def figures(self) -> SourceFigures:
         return await self._database.read(self._figures.read)
@@ -90,12 +96,12 @@ def _pair(text: str) -> tuple[int, int]:
     return int(slot), int(entries)
 
 
-async def _overview(oldest: Oldest | None, connection: aiosqlite.Connection) -> Overview:
+async def _overview(oldest: Oldest | None, under_way: Collection[SourceId], connection: aiosqlite.Connection) -> Overview:
     if oldest is None:
-        polls = await connection.execute_fetchall(POLLS)
+        polls = await connection.execute_fetchall(_ENDED, (json.dumps([*under_way]),))
         healths = await connection.execute_fetchall(HEALTHS)
     else:
-        polls = await connection.execute_fetchall(f"{POLLS} WHERE failures > 0")
+        polls = await connection.execute_fetchall(_FAILING, (json.dumps([*under_way]),))
         healths = await connection.execute_fetchall(OLD_HEALTHS, (oldest.good_at, oldest.changed_at))
     return Overview(
         polls_of(polls),
