@@ -1,7 +1,10 @@
 """Items that arrive together are carried out together, and each caller gets the result of its own."""
 
 import asyncio
+import gc
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import pytest
 
@@ -73,6 +76,48 @@ def test_a_cancelled_caller_does_not_end_the_batch() -> None:
         doubling.end.set()
         assert await second == [4]
         assert doubling.batches == [[1, 2]]
+
+    run(life)
+
+
+def test_many_callers_get_their_results_in_several_turns_of_the_event_loop_and_in_order() -> None:
+    async def life(doubling: Doubling) -> None:
+        ended: list[int] = []
+
+        def note(number: int, _: object) -> None:
+            ended.append(number)
+
+        tasks = [doubling.submit(number) for number in range(1, 1001)]
+        for number, task in enumerate(tasks):
+            task.add_done_callback(partial(note, number))
+        doubling.gate.set()
+        doubling.end.set()
+        turns = set[int]()
+        while len(ended) < len(tasks):
+            await asyncio.sleep(0)
+            turns.add(len(ended))
+        assert ended == [*range(1000)]
+        assert max(later - earlier for earlier, later in itertools.pairwise(sorted(turns))) <= 100
+        assert [task.result() for task in tasks] == [[2 * number] for number in range(1, 1001)]
+
+    run(life)
+
+
+def test_a_batch_that_fails_without_a_caller_is_not_reported_as_unseen() -> None:
+    async def life(doubling: Doubling) -> None:
+        reports: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, about: reports.append(about))
+        task = doubling.submit(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        doubling.gate.set()
+        doubling.end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await doubling.taken.wait()
+        assert await doubling.submit(1) == [2]
+        gc.collect()
+        assert reports == []
 
     run(life)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
 
 _T = TypeVar("_T")
@@ -11,10 +12,18 @@ R = TypeVar("R")
 Take = Callable[[], Sequence[_T]]
 """Closes a batch and returns its items, in the order of submission; later items go into the next batch."""
 
+_AT_ONCE = 100
+"""Callers that get their results in one turn of the event loop. What 2,750 imports did next in one turn of it took 115 ms, in
+which `banlistctl status` had no answer (measured).
+"""
+
 
 @dataclass(slots=True)
 class _Batch(Generic[_T, R]):
+    """`callers`: of each that waits, what ends its wait."""
+
     items: list[_T] = field(default_factory=list)
+    callers: list[asyncio.Future[None]] = field(default_factory=list)
     task: asyncio.Task[Sequence[R]] | None = None
 
 
@@ -35,9 +44,12 @@ class Coalescer(Generic[_T, R]):
         batch.items += items
         if batch.task is None:
             batch.task = asyncio.ensure_future(self._run(batch))
+            batch.task.add_done_callback(partial(_end, batch.callers))
+        caller = asyncio.get_running_loop().create_future()
+        batch.callers.append(caller)
         # A batch that has begun is finished, even if its callers are cancelled.
-        results = await asyncio.shield(batch.task)
-        return results[at : at + len(items)]
+        await caller
+        return batch.task.result()[at : at + len(items)]
 
     async def _run(self, batch: _Batch[_T, R]) -> Sequence[R]:
         def take() -> Sequence[_T]:
@@ -49,3 +61,18 @@ class Coalescer(Generic[_T, R]):
             return await self._carry_out(take)
         finally:
             take()
+
+
+def _end(callers: list[asyncio.Future[None]], task: asyncio.Task[Sequence[R]]) -> None:
+    if not task.cancelled():
+        task.exception()  # seen, also where all callers were cancelled: it must not be reported as never retrieved
+    _release(callers)
+
+
+def _release(callers: list[asyncio.Future[None]]) -> None:
+    """End the wait of some, and in the next turn of the event loop that of the others, in order."""
+    for caller in callers[:_AT_ONCE]:
+        if not caller.done():
+            caller.set_result(None)
+    if left := callers[_AT_ONCE:]:
+        asyncio.get_running_loop().call_soon(_release, left)
