@@ -15,7 +15,10 @@ from banlistd.scopes.names import is_by_hand
 from banlistd.services.enforcer import Enforcer
 
 _NAMED = 3  # sources in a reason
-_PATIENCE = 0.1  # seconds for a change that is under way, before only the kernel is asked
+_PATIENCE = 0.03
+"""Seconds for a change that is under way, before only the kernel is asked. A change of one list takes less; one of 5,000 takes
+longer than 0.3, in which `status` is to be answered.
+"""
 
 Remarks = Callable[[], Awaitable[Sequence[Remark]]]
 
