@@ -95,6 +95,7 @@ class PollLoop:
         self._retry_after = retry_after
         self._locks: dict[SourceId, asyncio.Lock] = {}
         self._timers: dict[SourceId, asyncio.Task[None]] = {}
+        self._others: asyncio.Task[None] | None = None  # begins the timers that did not begin at once
         self._errors: dict[SourceId, str] = {}
         self._faulty: dict[SourceId, int] = {}  # how many unforeseen errors in a row
         self._refreshes: list[_Refresh] = []
@@ -102,8 +103,8 @@ class PollLoop:
 
     @property
     def timers(self) -> Sequence[asyncio.Task[None]]:
-        """The running timers."""
-        return list(self._timers.values())
+        """The running timers, and what begins the others."""
+        return [*self._timers.values(), *([self._others] if self._others is not None else ())]
 
     @property
     def is_importing(self) -> bool:
@@ -125,13 +126,28 @@ class PollLoop:
         return self._locks.setdefault(source_id, asyncio.Lock())
 
     def start_timers(self) -> None:
-        """A timer for each enabled source that has none. The timer of a source that is no longer enabled ends by itself."""
+        """A timer for each enabled source that has none, one group after another. The timer of a source that is no longer
+        enabled ends by itself.
+        """
+        if self._others is not None:
+            self._others.cancel()
         first = allowing_first(list(self._live.enabled.values()))
         new = [one for one in self._live.enabled if one not in self._timers or self._timers[one].done()]
-        for number, source_id in enumerate(new):
+        new.sort(key=lambda one: one not in first)
+        self._begin(new[:_TOGETHER], first)
+        left = new[_TOGETHER:]
+        self._others = asyncio.ensure_future(self._begin_later(left, first)) if left else None
+
+    async def _begin_later(self, source_ids: Sequence[SourceId], first: Collection[SourceId]) -> None:
+        for at in range(0, len(source_ids), _TOGETHER):
+            await asyncio.sleep(_APART)
+            self._begin(source_ids[at : at + _TOGETHER], first)
+
+    def _begin(self, source_ids: Iterable[SourceId], first: Collection[SourceId]) -> None:
+        """`first`: the sources that all others wait for."""
+        for source_id in source_ids:
             before = frozenset() if source_id in first else first
-            delay = number // _TOGETHER * _APART
-            self._timers[source_id] = asyncio.ensure_future(self._run_timer(source_id, before, delay))
+            self._timers[source_id] = asyncio.ensure_future(self._run_timer(source_id, before))
 
     def wake(self) -> None:
         """Let all timers read ledger and configuration again."""
@@ -159,12 +175,8 @@ class PollLoop:
         self._scheduler.wake(outcome.source_id for outcome in outcomes)
         return outcomes
 
-    async def _run_timer(self, source_id: SourceId, before: Collection[SourceId], delay: float) -> None:
-        """Poll one source whenever it is due, until it is no longer enabled. `before`: what is read before it. `delay`: seconds
-        before all that.
-        """
-        if delay:
-            await asyncio.sleep(delay)
+    async def _run_timer(self, source_id: SourceId, before: Collection[SourceId]) -> None:
+        """Poll one source whenever it is due, until it is no longer enabled. `before`: what is read before it."""
         await self._scheduler.until_allow_lists_are_read(before)
         while (source := self._live.enabled.get(source_id)) is not None:
             if not await self._faults.attempt(partial(self._turn, source), failed=False, source_id=source_id):
