@@ -101,7 +101,8 @@ def is_real_root() -> bool:
 def test_other_user_learns_that_the_socket_is_closed_to_them() -> None:
     # He leaves root behind only after the imports (argparse wants some late): the interpreter may be out of his reach.
     script = (
-        "import locale, os, shutil, sys; import banlistd.ctl.remote; from banlistd.ctl.__main__ import main;"
+        "import locale, os, shutil, sys; import banlistd.ctl.commands, banlistd.ctl.remote;"
+        "from banlistd.ctl.__main__ import main;"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534); sys.exit(main(sys.argv[1:]))"
     )
     with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as daemon:

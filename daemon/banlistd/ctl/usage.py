@@ -4,14 +4,15 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from banlistd.core.printing import printable
 from banlistd.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from banlistd.paths import Paths
 
 _LONGEST_WORD = 60  # characters that are compared; a longer word is no near miss
@@ -21,11 +22,19 @@ _UNKNOWN_OPTION = re.compile(r"unrecognized arguments: (?:.*? )??-+([^ =]+).*", 
 
 
 class UsageParser(argparse.ArgumentParser):
-    """`options`: those that may follow anywhere, in this parser and in those below it; the others are its own."""
+    """`options`: those that may follow anywhere, in this parser and in those below it; the others are its own. `below`: gives
+    what help ends with.
+    """
 
-    def __init__(self, *, options: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(self, *, options: Sequence[str] = (), below: Callable[[], str] | None = None, **settings: Any) -> None:
         super().__init__(**settings)
         self._options = options
+        self._below = below
+
+    def format_help(self) -> str:
+        if self._below is not None:
+            self.epilog = self._below()
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         options = {*self._options, *self._option_string_actions}
@@ -35,6 +44,8 @@ class UsageParser(argparse.ArgumentParser):
 
 def add_folders(parser: argparse.ArgumentParser, *, state: str, runtime: str) -> None:
     """The options for the folders of a service. `state`, `runtime`: what it has there, and the default."""
+    from pathlib import Path  # noqa: PLC0415 - banlistctl mostly needs none, and it takes 5 ms
+
     parser.add_argument(
         "--config",
         metavar="DIR",
@@ -46,8 +57,10 @@ def add_folders(parser: argparse.ArgumentParser, *, state: str, runtime: str) ->
     parser.add_argument("--runtime", metavar="DIR", type=Path, help=f"folder of {runtime}")
 
 
-def paths_from(arguments: argparse.Namespace, *, state: Path, runtime: Path) -> "Paths":
+def paths_from(arguments: argparse.Namespace, *, state: "Path", runtime: "Path") -> "Paths":
     """The folders of the daemon, and that of the credentials of this program."""
+    from pathlib import Path  # noqa: PLC0415 - as above
+
     from banlistd.paths import Paths  # noqa: PLC0415 - banlistctl needs none, and dataclasses take 7 ms
 
     credentials = os.environ.get("CREDENTIALS_DIRECTORY")
