@@ -521,3 +521,14 @@ def test_a_file_that_does_not_answer_keeps_one_thread_and_no_descriptor(tmp_path
         assert isinstance(await fetcher.fetch(replace(dead, timeout=10.0), Validators(), ignored), Download)
 
     asyncio.run(life())
+
+
+def test_two_sources_may_read_one_file_at_a_time(tmp_path: Path, disk: DeadDisk) -> None:
+    async def life() -> None:
+        fetcher, first = downloads("1"), named(written(tmp_path / "dead"), 0.05)
+        for one in (first, replace(first, id=SourceId("another-list"))):
+            with pytest.raises(FetchError, match="not read within"):  # it was tried
+                await fetcher.fetch(one, Validators(), ignored)
+
+    asyncio.run(life())
+    assert disk.asked == 2

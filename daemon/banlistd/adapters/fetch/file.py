@@ -115,7 +115,7 @@ class LocalFiles:
             async with asyncio.timeout(source.timeout) as deadline:
                 if path == STDIN:
                     return await self._read_stdin(source, deadline, on_body)
-                if self._stdin is not None and await self._threads.run(path, partial(is_pipe, path)):
+                if self._stdin is not None and await self._threads.run((source.id, path), partial(is_pipe, path)):
                     return await self._read_named_pipe(source, path, deadline, on_body)
                 for left in reversed(range(_TRIES)):
                     try:
@@ -123,7 +123,7 @@ class LocalFiles:
                     except _ChangedError:
                         if not left:
                             raise
-                    await self._threads.run(path, partial(self._sleep, _SETTLE))
+                    await self._threads.run((source.id, path), partial(self._sleep, _SETTLE))
                 raise AssertionError  # the last try returns or raises
         except TimeoutError as exc:
             raise FetchError(f"{quoted(str(path))} was not read within {source.timeout:g} s") from exc
@@ -134,14 +134,14 @@ class LocalFiles:
     async def _read(
         self, source: Source, path: Path, validators: Validators, deadline: asyncio.Timeout, on_body: OnBody
     ) -> Download | NotModified:
-        opened = await self._threads.run(path, partial(self._open, path, source, validators), _close)
+        opened = await self._threads.run((source.id, path), partial(self._open, path, source, validators), _close)
         if opened is None:
             return NotModified()
         try:
-            body_hash = await self._hash(path, opened) if _may_be_known(opened, validators) else ""
+            body_hash = await self._hash(source, opened) if _may_be_known(opened, validators) else ""
             if body_hash and body_hash == validators.body_hash:
                 if opened.body is None:
-                    await self._threads.run(path, partial(_must_be_unchanged, path, opened))
+                    await self._threads.run((source.id, path), partial(_must_be_unchanged, path, opened))
                 return NotModified(Validators(opened.etag, "", body_hash))
             return await self._parsed(source, path, opened, body_hash, deadline, on_body)
         finally:
@@ -156,7 +156,7 @@ class LocalFiles:
 
     async def _read_named_pipe(self, source: Source, path: Path, deadline: asyncio.Timeout, on_body: OnBody) -> Download:
         opening = partial(open_list, path, self._closed, self._trusted, pipe=True)
-        descriptor = await self._threads.run(path, opening, os.close)
+        descriptor = await self._threads.run((source.id, path), opening, os.close)
         try:
             return await self._read_pipe(source, path, descriptor, deadline, on_body)
         finally:
@@ -173,7 +173,7 @@ class LocalFiles:
                 parser = await stack.enter_async_context(session)
                 await on_body()
                 await parser.ready()
-            while piece := await self._threads.run(path, partial(os.read, descriptor, _PORTION)):
+            while piece := await self._threads.run((source.id, path), partial(os.read, descriptor, _PORTION)):
                 arrived += len(piece)
                 if arrived > source.max_bytes:
                     raise too_large(source.max_bytes)
@@ -192,7 +192,7 @@ class LocalFiles:
                 session = self._parser.session(source.format, source.max_bytes, source.timeout, publisher=opened.publisher)
                 parser = await stack.enter_async_context(session)
                 await attempt
-            body_hash = body_hash or await self._hash(path, opened)
+            body_hash = body_hash or await self._hash(source, opened)
             async with paused(deadline):
                 await parser.ready()
             if opened.body is not None:
@@ -200,14 +200,14 @@ class LocalFiles:
                 return Download(await parser.finish(), Validators(opened.etag, "", body_hash), opened.size)
             for at in range(0, opened.size, _PORTION):
                 count = min(_PORTION, opened.size - at)
-                await parser.feed(await self._threads.run(path, partial(os.pread, opened.descriptor, count, at)))
-            await self._threads.run(path, partial(_must_be_unchanged, path, opened))
+                await parser.feed(await self._threads.run((source.id, path), partial(os.pread, opened.descriptor, count, at)))
+            await self._threads.run((source.id, path), partial(_must_be_unchanged, path, opened))
             return Download(await parser.finish(), Validators(opened.etag, "", body_hash), opened.size)
 
-    async def _hash(self, path: Path, opened: _Opened) -> str:
+    async def _hash(self, source: Source, opened: _Opened) -> str:
         if opened.body is not None:
             return _hash_of_body(opened.body)
-        return await self._threads.run(path, partial(_hash_of, opened.descriptor, opened.size))
+        return await self._threads.run((source.id, source.path), partial(_hash_of, opened.descriptor, opened.size))
 
     def _settled(self, descriptor: int, found: os.stat_result, last: Validators) -> os.stat_result:
         """Look again at a file that has just become shorter, until it stays as it is or a few looks have passed."""
