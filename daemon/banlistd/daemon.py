@@ -13,7 +13,7 @@ from banlistd.core.config.service.fleet import Fleet
 from banlistd.core.printing import counted
 from banlistd.core.ruleset.measuring.summary import LastVerdict, summary
 from banlistd.core.ruleset.ranking import count
-from banlistd.errors import LedgerError
+from banlistd.errors import BanlistdError, FirewallError, LedgerError
 from banlistd.events import Event, EventName
 from banlistd.model import Decision, Outcome, OutcomeKind, SourceId
 from banlistd.ports import Announcer, Clock, HostMonitor, Ledger, Storage, Supervisor
@@ -38,6 +38,7 @@ from banlistd.services.loops.storage import StorageLoop
 from banlistd.services.loops.watchdog import WatchdogLoop
 from banlistd.services.manual_bans import ManualBanService
 from banlistd.services.obeying.remembered import RememberedOrders
+from banlistd.services.planning.content_store import ContentStore
 from banlistd.services.planning.restored import Restored
 from banlistd.services.poll_scheduler import PollScheduler
 from banlistd.services.protected_host import ProtectedHost
@@ -99,6 +100,7 @@ class Service:
         self._outside = outside
         self._intervals = intervals
         self._enforcer = enforcer = services.enforcer
+        self._contents = ContentStore(outside.ledger)
         self._live = LiveConfig(loaded.config, outside.ledger, enforcer.markers, services.shadows.now_in_shadow, outside.clock)
         announcer = outside.announcer
         self._reloads = Reloads(load, self._live, enforcer, services.trial, self._take_over, outside.supervisor, announcer)
@@ -137,7 +139,9 @@ class Service:
         note, read = services.shadows.note, services.evidence.totals.now
         self._shadows = ShadowLoop(lambda: note(self.config, read), reconcile, intervals.endings)
         self._evidence = EvidenceLoop(services.evidence, faults, intervals.first_retry)
-        self._storage = StorageLoop(outside.storage, self._resync_ledger, self._report, announcer, intervals.storage_retry)
+        self._storage = StorageLoop(
+            outside.storage, self._resync_ledger, self._take_over_ledger, self._report, announcer, intervals.storage_retry
+        )
         self._watchdog = WatchdogLoop(outside.supervisor, enforcer.markers, faults)
 
     @property
@@ -241,6 +245,26 @@ class Service:
         self._storage.retry_now()
         self._memory.note_work()
         self._report()
+
+    async def _take_over_ledger(self) -> None:
+        """Put in force what a ledger has that could not be read at the start, beside what has come since."""
+        services = self._services
+        await self._live.read_marks_again()
+        await self._evidence.restore()
+        for part in (services.allowlist, services.host, services.suspended, services.manual_bans):
+            await part.take_over()
+        unknown = [source_id for source_id in self._live.enabled if self._enforcer.content(source_id) is None]
+        await asyncio.gather(*map(self._take_over_content, unknown))
+        with suppress(BanlistdError):  # the next comparison tries again
+            await self._reloads.reconcile()
+
+    async def _take_over_content(self, source_id: SourceId) -> None:
+        async with self._polling.lock(source_id):
+            if self._enforcer.content(source_id) is None:
+                _, content = await self._contents.accepted(source_id)
+                if content is not None:
+                    with suppress(FirewallError):  # its next poll tries again
+                        await self._enforcer.enforce_all([content])
 
     async def _resync_ledger(self) -> None:
         """Write what is in force to a ledger that was replaced."""

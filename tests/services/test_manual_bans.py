@@ -12,7 +12,7 @@ from banlistd.core.manual.manual_bans import BanOrder, UnbanOrder, read_ban, rea
 from banlistd.core.ruleset.policy import policy_of
 from banlistd.errors import FirewallError, RefusedError
 from banlistd.events import EventName
-from banlistd.model import MANUAL, Direction, Mark
+from banlistd.model import MANUAL, Direction, ManualBan, Mark
 from banlistd.services import ban_orders
 from banlistd.services.ban_orders import Done
 from support.fakes import FakeFirewall, FakeHost
@@ -341,6 +341,33 @@ def test_lost_table_costs_no_ban_in_force(tmp_path: Path) -> None:
     assert len(environment.banned()) == 2
     assert carry_out(environment, ban("203.0.113.10"), unban("203.0.113.9"))[1].bans[0].comment == "its record was lost"
     assert len(environment.banned()) == 2
+
+
+def test_a_table_that_can_be_read_only_later_counts_with_what_has_come_since(tmp_path: Path) -> None:
+    environment = environment_on(tmp_path)
+    kept: list[ManualBan] = []
+
+    async def before(world: DaemonWorld) -> None:
+        for order in (ban("203.0.113.9", origin="fail2ban/sshd", **{"for": "10m"}), ban("203.0.113.10", comment="a scanner")):
+            await world.manual_bans.carry_out(order)
+        kept.extend(world.manual_bans.bans)
+        await world.manual_bans.carry_out(unban("203.0.113.10"))
+
+    async def life(world: DaemonWorld) -> None:
+        manual_bans, table = world.manual_bans, ManualBanTable(world.database)
+        (found,) = manual_bans.bans
+        assert found.comment == "its record was lost"
+        done = await manual_bans.carry_out(ban("203.0.113.11"))
+        await table.change(kept, [found.key, done.bans[0].key])  # as if the file were read now
+        await manual_bans.take_over()
+        assert manual_bans.bans == [*kept, *done.bans]
+        assert world.banned() == {"203.0.113.9", "203.0.113.10", "203.0.113.11"}
+        await manual_bans.resync_ledger()
+        assert await table.load() == (True, manual_bans.bans)
+
+    run(environment, NOTHING, before)
+    lose(tmp_path)
+    run(environment, NOTHING, life)
 
 
 def test_new_table_is_filled_again(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """What a disk does to the running daemon: bans stay and are repaired, lists go on, the state is said, and nothing ends."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +12,9 @@ from support.feed_server import FeedServer
 from support.network_namespace import in_network_namespace, nft
 from system.daemon_process import Daemon, Installation, running
 from system.kernel_view import expected, generation, standing
+
+# Without the right of root to open every file.
+AS_AN_ACCOUNT = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-dac_override,-dac_read_search")
 
 FIRST, SECOND, THIRD = ["192.0.2.0/24", "2001:db8::/32"], ["198.51.100.7", "192.0.2.0/25"], ["203.0.113.0/24"]
 
@@ -57,13 +60,13 @@ def is_mended(place: Installation, daemon: Daemon) -> None:
     assert place.ask("status")["ledger_fault"] == ""
 
 
-def restarts_with(place: Installation, entries: list[str]) -> None:
+def restarts_with(place: Installation, entries: list[str], manual: Sequence[str] = ()) -> None:
     """The ledger on the disk knows it all: nothing is asked for, nothing is written."""
     before = generation()
     with running(place) as daemon:
         assert {event["event"] for event in daemon.events} == {"firewall_restored", "service_started"}
         assert generation() == before
-        assert standing() == expected({"feed": entries})
+        assert standing() == expected({"manual": [*manual], "feed": entries})
         assert daemon.terminate() == 0
     assert not place.runs("pending")
 
@@ -134,6 +137,31 @@ def test_a_disk_that_breaks_under_the_daemon_stops_neither_lists_nor_repairs(
             complains(place, daemon, "SQLITE_")
             heals(daemon, SECOND)
             assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_a_database_that_can_be_read_only_later_has_all_that_it_had_and_what_has_come_since(tmp_path: Path) -> None:
+    with FeedServer() as server:
+        place = installed(tmp_path, server)
+        with running(place, "feed") as daemon:
+            for words in ("ban 203.0.113.9", "allow 203.0.113.10", "pause feed"):
+                assert place.ctl(*words.split()).returncode == 0
+            assert daemon.terminate() == 0
+        nft("flush", "ruleset")
+        server.serve("/feed", status=503)
+        file = place.state / "banlistd.db"
+        file.chmod(0)
+        with running(place, through=AS_AN_ACCOUNT) as daemon:
+            complains(place, daemon, "SQLITE_CANTOPEN")
+            for words in ("ban 203.0.113.11", "allow 203.0.113.12"):
+                assert place.ctl(*words.split()).returncode == 0
+            file.chmod(0o600)
+            is_mended(place, daemon)
+            assert standing() == expected({"manual": ["203.0.113.9", "203.0.113.11"], "feed": FIRST})
+            assert [row["address"] for row in place.ask("allowed")] == ["203.0.113.10", "203.0.113.12"]
+            assert "feed is paused" in place.ctl("status").stdout
+            daemon.kill()
+        restarts_with(place, FIRST, manual=["203.0.113.9", "203.0.113.11"])
 
 
 @in_network_namespace

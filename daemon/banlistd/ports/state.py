@@ -308,6 +308,10 @@ class Storage(Protocol):
     def fault(self) -> str:
         """The reason why the state is in memory; empty while it is on the disk."""
 
+    @property
+    def is_unread(self) -> bool:
+        """Whether the file could not even be read at the start, so that nothing is known of what it has."""
+
     async def wait_for_fault(self) -> str:
         """Wait for a fault of the file and return its message: the state may be in memory since, or a new file was begun."""
 

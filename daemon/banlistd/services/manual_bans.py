@@ -7,6 +7,7 @@ under way go together into the next one, as imports do.
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -127,6 +128,8 @@ class ManualBanService:
         self._look_every = look_every
         self._retry_every = retry_every
         self._index = BanIndex(())
+        # Those whose records were lost, or could not be read.
+        self._recovered: Sequence[ManualBan] = ()
         # The hashes of the bans in the firewall, by their sources; None if they are not known.
         self._applied: Mapping[SourceId, ContentHash] | None = None
         self._has_scopes = False
@@ -175,7 +178,8 @@ class ManualBanService:
         now = self._clock.now()
         begun, rows = await self._table.load()
         if not begun:
-            rows = [*rows, *await self._found(now)]
+            self._recovered = await self._found(now)
+            rows = [*rows, *self._recovered]
             await self._table.begin(rows, now)
         self._index = await asyncio.to_thread(BanIndex, rows)
         content = self._index.addresses()
@@ -212,6 +216,17 @@ class ManualBanService:
         except TimeoutError:
             if self._owes or due <= self._clock.now():
                 await self._coalescer.submit()
+
+    async def take_over(self) -> None:
+        """Put in force what a table has that could not be read at the start; what has come since counts. Raises LedgerError."""
+        async with self._lock:
+            begun, rows = await self._table.load()
+            recovered = {ban.key for ban in self._recovered if begun and self._index.get(ban.key) is ban}
+            come = [row for row in rows if row.key in recovered or self._index.get(row.key) is None]
+            self._index = await asyncio.to_thread(self._index.changed, come, recovered)
+        self._changed.set()
+        with suppress(FirewallError):  # `turn` tries again
+            await self._coalescer.submit()
 
     async def resync_ledger(self) -> None:
         """Write the bans again into a table that is new or older."""

@@ -72,6 +72,11 @@ class ProtectedHost:
         await self._save()
         return True
 
+    async def take_over(self) -> None:
+        """Remember what a database has that could not be read at the start. Raises LedgerError."""
+        rows = {login.remote: login for login in await self._memory.load()}
+        self._known = rows | dict(self._known)
+
     async def resync_ledger(self) -> None:
         """Write what is remembered to a database that was replaced. Raises LedgerError."""
         self._saved = {}

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import aiosqlite
 import pytest
 
-from banlistd.adapters.storage.database import Database, open_database
+from banlistd.adapters.storage.database import Database, open_copy, open_database
 from banlistd.errors import LedgerError
 from support.disk import Disk
 
@@ -256,6 +257,19 @@ def test_damage_that_shows_while_it_is_open_costs_what_was_in_it_and_no_more(tmp
     spoil(path, 2 * 4096, b"\xff" * (path.stat().st_size - 2 * 4096))
     run(path, put("after", 100), is_sound, tells, holds("after"))
     assert on_the_disk(path) == ["after"]
+
+
+def test_a_copy_of_what_cannot_be_read_is_empty_and_leaves_no_thread(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    path.write_bytes(b"no database at all" * 1000)
+
+    async def life() -> None:
+        async with open_copy(path) as database:
+            assert await names(database) == []
+
+    threads = threading.active_count()
+    asyncio.run(life())
+    assert threading.active_count() == threads
 
 
 def test_a_newer_file_is_left_alone_and_the_state_is_in_memory(tmp_path: Path) -> None:

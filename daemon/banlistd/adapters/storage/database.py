@@ -67,6 +67,7 @@ class Database:
         """How often another file, or memory, has taken over: what was known of the rows is to be read again then."""
         # Whether the state in memory is that of the file and what has come since.
         self._continues = False
+        self._is_unread = False
         self._faults: asyncio.Queue[str] = asyncio.Queue()
         self._reads = WorkQueue(self._carry_out)
         self._writes = WorkQueue(lambda work: self._carry_out(_enclosed("BEGIN IMMEDIATE", work)))
@@ -85,6 +86,7 @@ class Database:
             memory, whole = await open_memory(None if newer else path, scratch)
             database = cls(path, memory)
             database._continues = whole and not newer
+            database._is_unread = not database._continues
             replaced.append(words_of(error))
             database._fault = replaced[-1]
         else:
@@ -102,6 +104,10 @@ class Database:
     @property
     def fault(self) -> str:
         return self._fault
+
+    @property
+    def is_unread(self) -> bool:
+        return self._is_unread
 
     async def wait_for_fault(self) -> str:
         return await self._faults.get()
@@ -197,7 +203,7 @@ class Database:
 
     def _use(self, file: aiosqlite.Connection) -> None:
         self.successors += 1
-        self._connection, self._fault = file, ""
+        self._connection, self._fault, self._is_unread = file, "", False
         if self._path is not None:
             self._identity, self._companions = identity_of(self._path), companions_of(self._path)
 

@@ -75,6 +75,7 @@ async def open_memory(original: Path | None = None, scratch: Path | None = None)
         stack.push_async_callback(close, memory)
         whole = original is None or await _is_read(original, memory, scratch)
         if not whole:
+            await close(memory)  # what it has may be a part of the file
             memory = await connect(":memory:")
             stack.push_async_callback(close, memory)
         await migrate(memory, None)

@@ -108,6 +108,11 @@ class SuspendedSources:
         reason = f"it is {' and '.join(one.reason for one in suspensions)}"
         return Outcome(source.id, OutcomeKind.SUSPENDED, delay=float(source.every), deferred=reason)
 
+    async def take_over(self) -> None:
+        """Take in what a table has that could not be read at the start. Raises LedgerError."""
+        async with self._lock:
+            self._known = {(one.source_id, one.kind): one for one in await self._table.load()} | dict(self._known)
+
     async def resync_ledger(self) -> None:
         """Write them again into a table that is new or older. Raises LedgerError."""
         async with self._lock:

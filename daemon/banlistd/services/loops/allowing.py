@@ -131,6 +131,14 @@ class ManualAllowlist:
             except TimeoutError:
                 continue
 
+    async def take_over(self) -> None:
+        """Take in what a table has that could not be read at the start. Raises LedgerError."""
+        async with self._lock:
+            rows = {entry.key: entry for entry in await self._table.load()}
+            self._note_seen(rows.keys() - self._entries.keys())
+            self._entries = rows | dict(self._entries)
+        self._changed.set()
+
     async def resync_ledger(self) -> None:
         """Write the entries again into a table that is new or older. Raises LedgerError."""
         async with self._lock:
