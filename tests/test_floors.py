@@ -274,6 +274,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     },
     "adapters/mqtt": {
         ("connection", "outbox"),
+        ("connection", "without_dns"),
     },
     "adapters/notices": {
         ("apprise_receiver", "apprise_child"),

@@ -13,15 +13,18 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import aiomqtt
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from banlistd.adapters.mqtt.outbox import Outbox
+from banlistd.adapters.mqtt.without_dns import without_dnspython
 from banlistd.errors import BusError
 from banlistd.ports.mqtt import BusMessage
+
+with without_dnspython():
+    import aiomqtt
 
 _TIMEOUT = 10.0
 """Seconds for an answer of the broker."""
