@@ -117,6 +117,10 @@ class RefusedRuleError(FirewallError):
     """The kernel or its tool refused a rule that the present sources need; others may be possible."""
 
 
+class LostStructureError(FirewallError):
+    """Another program removed what a change builds on: read the firewall again, then write all of it."""
+
+
 class StaleGenerationError(FirewallError):
     """Another program changed the ruleset between our read and our write: read it again, then write."""
 

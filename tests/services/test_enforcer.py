@@ -14,7 +14,7 @@ from banlistd.core.feeds.content import Pending
 from banlistd.core.feeds.parsers import parse
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
-from banlistd.errors import FirewallError
+from banlistd.errors import FirewallError, LostStructureError
 from banlistd.formats import Format
 from banlistd.model import MANUAL, Action, Decision, Marker, OutcomeKind, RunState, SourceId
 from support.fakes import FakeFetcher, FakeFirewall
@@ -230,6 +230,21 @@ def test_failure_reaches_all_waiters_and_the_next_attempt_succeeds(tmp_path: Pat
         assert world.enforcer.state
         assert (await world.firewall.verify(world.enforcer.state)).sound
         assert world.banned() == {"192.0.2.1", "192.0.2.2"}
+
+    run(environment_on(tmp_path), CONFIG, life)
+
+
+def test_a_list_is_in_force_although_another_program_deletes_the_table_meanwhile(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await submit(world, OTHER, b"203.0.113.0/24")
+        world.firewall.losses = 2
+        await submit(world, FEED, A)
+        assert world.banned() == {"192.0.2.1", "192.0.2.2", "203.0.113.0 - 203.0.113.255"}
+        assert len(world.enforcer.drift.take().markers) == 2
+        world.firewall.losses = 100
+        with pytest.raises(LostStructureError):  # a fight is left to the repair loop
+            await submit(world, FEED, B)
+        assert world.firewall.losses == 95
 
     run(environment_on(tmp_path), CONFIG, life)
 

@@ -12,7 +12,7 @@ from banlistd.core.feeds.parsed_list import Download
 from banlistd.core.feeds.reading.whole_list import parsed_list
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.evidence.packets import SampledPacket
-from banlistd.errors import BanlistdError, FetchError, FirewallError
+from banlistd.errors import BanlistdError, FetchError, FirewallError, LostStructureError
 from banlistd.events import Event, EventName
 from banlistd.model import Family, Marker, NotModified, Protected, SourceId, Validators
 from banlistd.ports import Firewall, OnBody, Supervisor
@@ -207,7 +207,8 @@ class FakePackets:
 class FakeFirewall(MemoryFirewall):
     """The memory backend. `changes`: what was applied, in order.
 
-    A test can let it fail before or after a change, fail whenever it is read (`blind`), or wait for the `gate` at a change.
+    A test can let it fail before or after a change, lose everything just before so many changes (`losses`), fail whenever it is
+    read (`blind`), or wait for the `gate` at a change.
     """
 
     def __init__(self) -> None:
@@ -215,6 +216,7 @@ class FakeFirewall(MemoryFirewall):
         self.changes: list[Change] = []
         self.fail_before = False
         self.fail_after = False
+        self.losses = 0
         self.blind = False
         self.gate = open_gate()
         self.entered = asyncio.Event()
@@ -243,6 +245,10 @@ class FakeFirewall(MemoryFirewall):
         await self.gate.wait()
         if self.fail_before:
             raise FirewallError("the kernel said no", "a test asked for it")
+        if self.losses:
+            self.losses -= 1
+            await self.teardown()
+            raise LostStructureError("another program deleted the table", "a test asked for it")
         written = await super().apply(change)
         self.changes.append(change)
         if self.fail_after:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.content import Content
@@ -47,7 +48,7 @@ from banlistd.services.planning.desired_state import (
     exclusions_of,
     plan_after,
 )
-from banlistd.services.planning.drift_repairs import DriftRepairs, FoundState
+from banlistd.services.planning.drift_repairs import DriftRepairs, FoundState, in_spite_of_others
 from banlistd.services.planning.recent_markers import RecentMarkers
 from banlistd.services.planning.restored import Restored
 from banlistd.services.planning.scopes_in_force import ScopesInForce
@@ -212,7 +213,7 @@ class Enforcer:
         async with self._lock:
             contents = take()
             news = {content.source_id: content for content in contents}
-            change = await self._enforce(news, self.policy, protected)
+            change = await in_spite_of_others(partial(self._enforce, news, self.policy, protected))
             return [change] * len(contents)
 
     async def _reconcile(self, policy: Policy | None, protected: Sequence[Protected], consent: Consent | None = None) -> Change:

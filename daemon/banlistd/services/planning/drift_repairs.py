@@ -1,13 +1,29 @@
 """What other processes have changed in the firewall, and which of our changes has repaired it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.incremental_plan import Moves
 from banlistd.core.ruleset.recovery import same_markers
 from banlistd.core.ruleset.state import FirewallState, Verification
+from banlistd.errors import LostStructureError, RefusedRuleError
 from banlistd.model import Marker
+
+_TRIES = 5
+
+
+async def in_spite_of_others(enforce: Callable[[], Awaitable[Change]]) -> Change:
+    """Bring the firewall up to date, and once more where another program removes the table meanwhile.
+
+    The source that brought the change would wait until its next poll otherwise, and its publisher may allow that only an hour
+    later. Raises FirewallError.
+    """
+    for _ in range(_TRIES - 1):
+        with suppress(LostStructureError, RefusedRuleError):
+            return await enforce()
+    return await enforce()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

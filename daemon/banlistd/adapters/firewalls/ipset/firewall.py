@@ -41,7 +41,7 @@ from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.kernel_parts import KernelPart, possible_slots, remarks_on_lacking, suspects
 from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
-from banlistd.errors import FirewallError, RefusedRuleError
+from banlistd.errors import FirewallError, LostStructureError, RefusedRuleError
 from banlistd.model import Counter, Family, Mark, Marker, Remark, SourceSlot
 
 # Errors for a set whose content differs from what the change expects, and for a change too large for one call.
@@ -206,7 +206,7 @@ def _carry_out(change: Change, wire: IpsetSocket, iptables: Iptables) -> int:
 def _refuse_without_sets(change: Change, look: Look) -> None:
     missing = wanted_sets(change.sources) - look.names
     if missing:
-        raise FirewallError(f"there is no set {', '.join(sorted(missing))}", "verify it and write it anew")
+        raise LostStructureError(f"there is no set {', '.join(sorted(missing))}", "verify it and write it anew")
 
 
 def _commit(change: Change, look: Look, plan: Plan, rules: Rules | None, wire: IpsetSocket) -> Plan:

@@ -48,7 +48,7 @@ from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.kernel_parts import KernelPart, remarks_on_lacking, suspects
 from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
-from banlistd.errors import FirewallError, RefusedRuleError
+from banlistd.errors import FirewallError, LostStructureError, RefusedRuleError
 from banlistd.model import Counter, ExternalChange, Mark, Marker, Ownership, Remark, SourceSlot
 
 _HINTS: Mapping[int, str] = {
@@ -277,4 +277,5 @@ class NftablesFirewall(ThreadedFirewall):
 
 
 def _fault(failing: str, exc: OSError) -> FirewallError:
-    return FirewallError(f"{failing}: {exc.strerror or exc}", _HINTS.get(exc.errno or 0, ""))
+    kind = LostStructureError if exc.errno == errno.ENOENT else FirewallError
+    return kind(f"{failing}: {exc.strerror or exc}", _HINTS.get(exc.errno or 0, ""))

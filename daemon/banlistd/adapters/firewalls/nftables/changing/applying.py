@@ -28,7 +28,7 @@ from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import MapId
-from banlistd.errors import FirewallError, RefusedRuleError, StaleGenerationError
+from banlistd.errors import LostStructureError, RefusedRuleError, StaleGenerationError
 from banlistd.model import Ownership
 
 # So long a change is tried again when another process writes in between, in seconds, but at least so often: five tries in a row
@@ -234,4 +234,4 @@ def _is_whole(present: SetState, elements: Elements, name: str, wire: NetlinkSoc
 def _refuse_without_table(change: Change, look: Look, *, form: RuleForm) -> None:
     missing = structure_of(change.sources, form=form).keys() - look.chains
     if missing:
-        raise FirewallError(f"table inet {TABLE} lacks {', '.join(sorted(missing))}", "verify it and write it anew")
+        raise LostStructureError(f"table inet {TABLE} lacks {', '.join(sorted(missing))}", "verify it and write it anew")
