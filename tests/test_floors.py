@@ -290,8 +290,10 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("program", "messages"),
     },
     "adapters/netlink": {
+        ("conntrack", "conntrack_entries"),
         ("conntrack", "messages"),
         ("conntrack", "wire"),
+        ("conntrack_entries", "messages"),
         ("dumping", "messages"),
         ("expressions", "messages"),
         ("nft_monitor", "notices"),

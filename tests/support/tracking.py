@@ -5,8 +5,10 @@ import subprocess
 from contextlib import suppress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from banlistd.adapters.netlink.conntrack import ConnectionTable
+from banlistd.core.ruleset.newly_banned import TrackedConnections
 from banlistd.model import Family
 from support.network_namespace import nft, settle
 
@@ -41,11 +43,11 @@ def move_away(*addresses: str) -> None:
         ip("address", "delete", address, "dev", "lo")
 
 
-def talk(source: str, target: str, port: int = 9) -> None:
-    """A datagram whose connection the kernel remembers."""
+def talk(source: str, target: str, port: int = 9, at: tuple[str, int] | None = None) -> None:
+    """A datagram whose connection the kernel remembers. `at`: where it arrives, with NAT."""
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as taker, socket.socket(family, socket.SOCK_DGRAM) as sender:
-        taker.bind((target, port))
+        taker.bind(at or (target, port))
         sender.bind((source, 0))
         taker.settimeout(1)
         for _ in range(60):  # a machine under load may lose one
@@ -60,5 +62,11 @@ def connections_of(address: str) -> int:
     family = Family.IPV6 if ":" in address else Family.IPV4
     octets = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
     wanted = octets if family is Family.IPV6 else np.uint32(int.from_bytes(octets, "big"))
+
+    def has_end(tracked: TrackedConnections) -> NDArray[np.bool_]:
+        ends = (tracked.there.source, tracked.there.target, tracked.back.source, tracked.back.target)
+        matches: NDArray[np.bool_] = np.any([end == wanted for end in ends], axis=0)
+        return matches
+
     with ConnectionTable() as table:
-        return len(table.find(lambda of, ends: (ends == wanted) if of is family else np.zeros(len(ends), dtype=np.bool_)))
+        return len(table.find(has_end, [family]))

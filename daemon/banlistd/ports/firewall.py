@@ -84,7 +84,7 @@ class Connections(Protocol):
     """The connections that the kernel tracks."""
 
     async def end(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
-        """End those of the addresses that a change, which is applied, bans newly; but not those with `answers`.
+        """End those whose packets a change, which is applied, bans newly; but not those with `answers`.
 
         Best effort: it never raises, because the bans are in force without it.
         """

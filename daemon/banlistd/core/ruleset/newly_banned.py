@@ -1,36 +1,120 @@
-"""Which addresses a change bans that were not banned before: their connections end. Pure."""
+"""Which connections a change bans that were not banned before: they end. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from banlistd.core.addresses.arrays import are_in
 from banlistd.core.addresses.sets import Addresses, from_numbers
-from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.state import Hook
+from banlistd.core.ruleset.diff import Change, MapChange
+from banlistd.core.ruleset.state import Hook, scopes_of_hooks
 from banlistd.model import Family, ServiceEndpoint
+from banlistd.scopes.scope import Scope
 
 _BLOCKING = frozenset({Hook.IN, Hook.OUT})
 
+_NUMBERS: Mapping[str, int] = {"tcp": 6, "udp": 17, "sctp": 132, "icmp": 1, "icmpv6": 58, "esp": 50, "ah": 51, "gre": 47}
+"""Of SCOPE_PROTOCOLS, by IANA."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PacketEnds:
+    """Where packets of one direction of connections come from and go to, as they arrive. Shapes (n,); ports are `uint16`."""
+
+    source: Addresses
+    target: Addresses
+    source_port: NDArray[np.uint16]
+    target_port: NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackedConnections:
+    """Connections of one family. `there`: of the packets of the end that began it; `back`: of the answers. With NAT these are
+    not the same addresses. `protocol`: the number of IANA, `uint8`. `related`: whether another connection has announced it.
+    """
+
+    family: Family
+    protocol: NDArray[np.uint8]
+    there: PacketEnds
+    back: PacketEnds
+    related: NDArray[np.bool_]
+
 
 def bans_any(change: Change) -> bool:
-    """Whether a change adds elements that block."""
-    return any(len(item.add) for item in change.maps if item.map.hook in _BLOCKING)
+    """Whether a change adds elements that may end connections."""
+    return any(True for _ in _additions(change))
 
 
-def newly_banned(change: Change, answers: Sequence[ServiceEndpoint], family: Family, addresses: Addresses) -> NDArray[np.bool_]:
-    """For each of `addresses`, in any order, whether it is in an element that the change adds and that blocks.
+def families_banned(change: Change) -> Sequence[Family]:
+    """Those of the elements that may end connections."""
+    return sorted({item.map.family for item, _ in _additions(change)})
+
+
+def newly_banned(change: Change, answers: Sequence[ServiceEndpoint], tracked: TrackedConnections) -> NDArray[np.bool_]:
+    """For each connection whether the change bans packets of it that it did not ban before.
 
     What is allowed, protected or reserved is in no element. The addresses of `answers` are in elements, but this host talks to
-    them: their connections stay.
+    them: their connections stay. Packets are compared as the rules do: by their source as they arrive; with direction out by
+    their destination, before NAT where this host sends them and after it where it forwards them.
     """
-    banned = np.zeros(len(addresses), dtype=np.bool_)
+    chosen = np.zeros(len(tracked.protocol), dtype=np.bool_)
+    hosts = from_numbers(tracked.family, sorted({one.address for one in answers if one.family is tracked.family}))
+    for item, scope in _additions(change):
+        if item.map.family is not tracked.family:
+            continue
+        within = True if scope is None else _of_protocol(scope, tracked)
+        for addresses, ports in _looked_up(item, scope, tracked):
+            banned = are_in(addresses, item.add.first, item.add.last) & ~are_in(addresses, hosts, hosts)
+            chosen |= banned & within & (True if scope is None else _to_ports(scope, ports))
+    return chosen
+
+
+def _additions(change: Change) -> Iterator[tuple[MapChange, Scope | None]]:
+    """The maps with new elements that block, and their scope.
+
+    No connection knows its interface: of a scope that asks for one it cannot be said whether a connection is in it.
+    """
+    scopes = scopes_of_hooks(change.sources)
     for item in change.maps:
-        if item.map.hook in _BLOCKING and item.map.family is family and len(item.add):
-            banned |= are_in(addresses, item.add.first, item.add.last)
-    asked = sorted({endpoint.address for endpoint in answers if endpoint.family is family})
-    if asked:
-        hosts = from_numbers(family, asked)
-        banned &= ~are_in(addresses, hosts, hosts)
-    return banned
+        scope = scopes.get(item.map.hook)
+        blocks = item.map.hook in _BLOCKING or (scope is not None and not (scope.interfaces or scope.except_interfaces))
+        if blocks and len(item.add):
+            yield item, scope
+
+
+def _is_asked(item: MapChange, scope: Scope | None, back: bool, target: bool) -> bool:
+    """Whether the rules of a map look for its addresses at this end of some packet.
+
+    Of a direction they see the source as it arrives. With direction out they see a destination before NAT, or after it: that is
+    the source of the other direction.
+    """
+    only_new = scope is not None and scope.only_new
+    if item.map.hook.outward:
+        return back != target if only_new else True
+    return not target and not (back and only_new)
+
+
+def _looked_up(
+    item: MapChange, scope: Scope | None, tracked: TrackedConnections
+) -> Iterator[tuple[Addresses, NDArray[np.uint16]]]:
+    """The addresses that rules look for in a map, and the port that the same packets are addressed to."""
+    for back, ends in ((False, tracked.there), (True, tracked.back)):
+        if _is_asked(item, scope, back, target=False):
+            yield ends.source, ends.source_port if item.map.hook.outward else ends.target_port
+        if _is_asked(item, scope, back, target=True):
+            yield ends.target, ends.target_port
+
+
+def _of_protocol(scope: Scope, tracked: TrackedConnections) -> NDArray[np.bool_]:
+    numbers = np.array([_NUMBERS[name] for name in scope.protocols], dtype=np.uint8)
+    found = np.isin(tracked.protocol, numbers) if scope.protocols else np.ones(len(tracked.protocol), dtype=np.bool_)
+    return found & ~tracked.related if scope.only_new else found
+
+
+def _to_ports(scope: Scope, ports: NDArray[np.uint16]) -> NDArray[np.bool_]:
+    if not scope.ports:
+        return np.ones(len(ports), dtype=np.bool_)
+    first, last = (np.array([span[end] for span in scope.ports], dtype=np.uint16) for end in (0, 1))
+    return are_in(ports, first, last)
