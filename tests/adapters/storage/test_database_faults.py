@@ -1,6 +1,7 @@
 """What a disk does to the database, and what becomes of the state: it is never lost, and always back on the disk in the end."""
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import threading
@@ -12,6 +13,7 @@ import aiosqlite
 import pytest
 
 from banlistd.adapters.storage.database import Database, open_copy, open_database
+from banlistd.adapters.storage.database_file import open_file
 from banlistd.errors import LedgerError
 from support.disk import Disk
 
@@ -34,13 +36,13 @@ def put(name: str, mark: int) -> DatabaseLife:
     return lambda database: database.write(work)
 
 
-def put_much(database: Database) -> Awaitable[None]:
+def put_much(number: int = 0) -> DatabaseLife:
     """More than a page that may happen to be left."""
 
     async def work(connection: aiosqlite.Connection) -> None:
-        await connection.execute("INSERT INTO snapshots VALUES ('large', ?, zeroblob(1000000))", ("0" * 64,))
+        await connection.execute("INSERT INTO snapshots VALUES ('large', ?, zeroblob(1000000))", (f"{number:064d}",))
 
-    return database.write(work)
+    return lambda database: database.write(work)
 
 
 async def names(database: Database) -> list[str]:
@@ -104,7 +106,7 @@ def test_a_disk_that_fills_up_is_gone_around_and_has_everything_once_there_is_ro
             path,
             put("before", 1),
             then(disk.fill),
-            put_much,
+            put_much(),
             fails_with("SQLITE_FULL"),
             tells,
             put("during", 2),
@@ -206,6 +208,33 @@ def test_file_deleted_while_open_is_made_again_complete(tmp_path: Path) -> None:
 
     run(path, put("before", 1), then(delete), put("after", 2), is_sound, tells, holds("before", "after"))
     assert on_the_disk(path) == ["before", "after"]
+
+
+@pytest.mark.parametrize("companion", ["-wal", "-shm"])
+def test_a_journal_deleted_while_open_costs_nothing_at_a_power_cut(tmp_path: Path, companion: str) -> None:
+    path, at_the_cut = tmp_path / "db", tmp_path / "cut"
+
+    def cut() -> None:
+        shutil.copytree(path.parent, at_the_cut, ignore=lambda *_: ["cut"])
+
+    delete = then(path.with_name(f"db{companion}").unlink)
+    run(path, put("before", 1), delete, put("after", 2), is_sound, tells, holds("before", "after"), then(cut))
+    assert on_the_disk(at_the_cut / "db") == ["before", "after"]
+
+
+def test_an_upgrade_that_has_no_room_for_its_copy_leaves_the_room_as_it_was(tmp_path: Path) -> None:
+    with Disk(tmp_path / "disk") as disk:
+        path = disk.place / "db"
+        for number in range(4):
+            run(path, put_much(number))
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA user_version = 1")
+        disk.fill()
+        os.truncate(disk.place / "filling", (disk.place / "filling").stat().st_size - 2_000_000)
+        before = {file.name for file in disk.place.iterdir()}
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            asyncio.run(open_file(path))
+        assert {file.name for file in disk.place.iterdir()} == before
 
 
 def test_a_file_that_is_replaced_while_it_is_open_is_taken_as_it_is(tmp_path: Path) -> None:

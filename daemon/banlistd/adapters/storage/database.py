@@ -44,7 +44,7 @@ _HINTS = {
 }
 _DAMAGE = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
 _OF_THE_DISK = frozenset({"SQLITE_FULL", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR"}) | _DAMAGE
-_GONE = "the database was deleted or replaced while it was open"
+_GONE = "the database, or its journal, was deleted or replaced while it was open"
 
 _T = TypeVar("_T")
 
@@ -160,7 +160,12 @@ class Database:
             await asyncio.sleep(_PAUSE)
 
     def _is_gone(self) -> bool:
-        return self._path is not None and not self._fault and identity_of(self._path) != self._identity
+        """Also where the journal has no name any more: what is in it alone would be lost at a power cut."""
+        if self._path is None or self._fault:
+            return False
+        if identity_of(self._path) != self._identity:
+            return True
+        return any(found is not None and identity_of(file) != found for file, found in self._companions.items())
 
     async def _step_aside(self, words: str, *, damaged: bool) -> None:
         """Go on in memory. A file that is damaged or gone is replaced at once, if the disk takes a new one."""

@@ -92,4 +92,11 @@ def _statements(script: str) -> Iterator[str]:
 
 async def _leave_copy(connection: aiosqlite.Connection, copy: Path) -> None:
     await asyncio.to_thread(copy.unlink, missing_ok=True)
-    await connection.execute("VACUUM INTO ?", (str(copy),))
+    try:
+        await connection.execute("VACUUM INTO ?", (str(copy),))
+    except sqlite3.Error:
+        # SQLite leaves what it has written: half a copy, and no room on the disk for anything else.
+        for file in (copy, copy.with_name(f"{copy.name}-journal")):
+            with suppress(OSError):
+                await asyncio.to_thread(file.unlink, missing_ok=True)
+        raise
