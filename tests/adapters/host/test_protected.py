@@ -131,6 +131,31 @@ def test_networks_inside_are_protected_and_those_on_the_way_out_are_not(tmp_path
 
 
 @in_network_namespace
+@pytest.mark.parametrize("says", [1, 0], ids=["the routes say it too", "the routes name their next hops alone"])
+def test_next_hops_that_routes_share_are_gateways_and_lead_out(tmp_path: Path, says: int) -> None:
+    Path("/proc/sys/net/ipv4/nexthop_compat_mode").write_text(str(says), encoding="ascii")
+    router()
+    for words in (
+        "nexthop add id 7 via 198.51.100.1 dev wan",
+        "nexthop add id 8 via 198.51.100.3 dev wan",
+        "nexthop add id 9 group 7/8",
+        "nexthop add id 10 via 2001:db8:1::9 dev lan",
+        "nexthop add id 11 dev lan",
+        "nexthop add id 12 blackhole",
+        "route add default nhid 9",
+        "route add 192.0.2.0/26 nhid 7",
+        "route add 192.0.2.64/26 nhid 11",
+        "route add 192.0.2.128/26 nhid 12",
+        "route add 2001:db8:2::/48 nhid 10",
+    ):
+        command_ip(words)
+    found = find(tmp_path)
+    gateways = {address for address, reason in found.items() if reason == "gateway"}
+    assert gateways == {"198.51.100.1", "198.51.100.3", "2001:db8:1::9"}
+    assert networks(found) == {**INSIDE, "192.0.2.64/26": "network of lan"}
+
+
+@in_network_namespace
 def test_without_a_default_route_gatewayed_routes_lead_out(tmp_path: Path) -> None:
     router("192.0.2.0/24 via 198.51.100.1")
     assert networks(find(tmp_path)) == INSIDE

@@ -21,6 +21,7 @@ RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18
 RTM_NEWROUTE, RTM_DELROUTE = 24, 25
 RTM_GETROUTE = 26
+RTM_GETNEXTHOP = 106
 
 RTM_GETNEIGH = 30
 AF_BRIDGE = 7
@@ -44,6 +45,11 @@ RTA_OIF = 4
 RTA_GATEWAY = 5
 RTA_MULTIPATH = 9
 RTA_VIA = 18
+RTA_NH_ID = 30
+NHA_ID = 1
+NHA_GROUP = 2
+NHA_OIF = 5
+NHA_GATEWAY = 6
 
 RTM_F_CLONED = 0x200
 RTN_UNICAST = 1
@@ -62,7 +68,12 @@ _RTMSG = struct.Struct("=BBBBBBBBI")
 _NDMSG = struct.Struct("=BxxxiHBB")
 _MAC = 6
 _RTNEXTHOP = struct.Struct("=HBBi")
+_NHMSG = struct.Struct("=BBBBI")
+_NEXTHOP_GRP = struct.Struct("=IBBH")
 _VERSIONS = (socket.AF_INET, socket.AF_INET6)
+
+_Hop = tuple[int, bytes]
+"""The index of an interface, and the gateway there; empty without one."""
 
 
 class Network(NamedTuple):
@@ -175,7 +186,7 @@ def routes() -> Routes:
     on_link: list[tuple[int, Network]] = []
     delegated: list[Network] = []
     default, routed = set[int](), set[int]()
-    is_passing = cache(_is_passing)
+    is_passing, nexthops = cache(_is_passing), cache(_nexthops)
     for version in _VERSIONS:
         for payload in dump_of(NETLINK_ROUTE, RTM_GETROUTE, _RTMSG.pack(version, 0, 0, 0, 0, 0, 0, 0, 0)):
             _, bits, _, _, _, protocol, _, kind, _ = _RTMSG.unpack_from(payload)
@@ -185,7 +196,10 @@ def routes() -> Routes:
                 delegated.append(network)
             if kind != RTN_UNICAST:
                 continue
-            for index, gateway in _next_hops(found):
+            shared = found.get(RTA_NH_ID)
+            # With net.ipv4.nexthop_compat_mode=0 the route itself does not say more.
+            is_short = shared is not None and not found.keys() & {RTA_OIF, RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH}
+            for index, gateway in nexthops().get(shared, ()) if is_short else _next_hops(found):
                 if is_passing(index):
                     continue
                 if gateway:
@@ -197,6 +211,24 @@ def routes() -> Routes:
                 else:
                     on_link.append((index, network))
     return Routes(tuple(gateways), frozenset((default or routed) - {0, LOOPBACK}), on_link, delegated)
+
+
+def _nexthops() -> Mapping[bytes | None, Sequence[_Hop]]:
+    """What routes may share (ip-nexthop(8)), as their attribute names it. Raises OSError."""
+    single: dict[bytes | None, Sequence[_Hop]] = {}
+    groups: dict[bytes | None, bytes] = {}
+    for payload in dump_of(NETLINK_ROUTE, RTM_GETNEXTHOP, _NHMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
+        found = attributes(payload[_NHMSG.size :])
+        if NHA_GROUP in found:
+            groups[found.get(NHA_ID)] = found[NHA_GROUP]
+        elif NHA_OIF in found:
+            index = int.from_bytes(found[NHA_OIF], sys.byteorder)
+            single[found.get(NHA_ID)] = [(index, found.get(NHA_GATEWAY, b""))]
+    for name, members in groups.items():
+        whole = len(members) - len(members) % _NEXTHOP_GRP.size
+        ids = (struct.pack("=I", number) for number, *_ in _NEXTHOP_GRP.iter_unpack(members[:whole]))
+        single[name] = [hop for member in ids for hop in single.get(member, ())]
+    return single
 
 
 def _is_passing(index: int) -> bool:
@@ -218,11 +250,11 @@ def concerns_protection(kind: int, payload: bytes) -> bool:
         return False
     _, bits, *_, flags = _RTMSG.unpack_from(payload)
     found = attributes(payload[_RTMSG.size :])
-    is_routed = any(attribute in found for attribute in (RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH))
+    is_routed = any(attribute in found for attribute in (RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH, RTA_NH_ID))
     return not flags & RTM_F_CLONED and (bits <= 1 or not is_routed)
 
 
-def _next_hops(found: Mapping[int, bytes]) -> Iterator[tuple[int, bytes]]:
+def _next_hops(found: Mapping[int, bytes]) -> Iterator[_Hop]:
     """The interface of each next hop of a route, and its gateway (empty without one)."""
     hops = found.get(RTA_MULTIPATH)
     if hops is None:
