@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +54,21 @@ def test_the_status_is_one_line_whatever_it_says(manager: socket.socket, text: s
     said = heard(manager)
     assert said.startswith("STATUS=5 bans ")
     assert said.splitlines() == [said]
+
+
+def test_a_manager_that_hangs_does_not_hang_us(manager: socket.socket) -> None:
+    supervisor = find_supervisor()
+
+    def say_much() -> None:
+        for number in range(5_000):  # more than any socket takes that is not read
+            supervisor.status(f"{number} bans")
+            supervisor.alive()
+
+    saying = threading.Thread(target=say_much, daemon=True)
+    saying.start()
+    saying.join(20)
+    assert not saying.is_alive()
+    assert heard(manager) == "STATUS=0 bans"
 
 
 def test_a_manager_that_has_gone_is_no_reason_to_stop(manager: socket.socket) -> None:

@@ -30,15 +30,19 @@ class SystemdSupervisor:
 
     def status(self, text: str) -> None:
         # A line end would begin another assignment of the protocol.
-        self._notify(f"STATUS={''.join(character if character.isprintable() else ' ' for character in text)}")
+        self._mention(f"STATUS={''.join(character if character.isprintable() else ' ' for character in text)}")
 
     def alive(self) -> None:
-        self._notify("WATCHDOG=1")
+        self._mention("WATCHDOG=1")
 
-    def _notify(self, text: str) -> None:
+    def _mention(self, text: str) -> None:
+        """What comes often is left out while the manager hangs, or reads thousands of units again: repairs wait for nothing."""
+        self._notify(text, socket.MSG_DONTWAIT)
+
+    def _notify(self, text: str, flags: int = 0) -> None:
         # The manager may have gone, as in a container that is torn down: bans do not depend on it.
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            sender.sendto(text.encode(), self._address)
+            sender.sendto(text.encode(), flags, self._address)
 
 
 def _watchdog_interval() -> float | None:
