@@ -58,7 +58,7 @@ from banlistd.daemon import Outside, Service, Services
 from banlistd.errors import BanlistdError, UsageError
 from banlistd.events import EventName
 from banlistd.model import Outcome, Remark, SourceId
-from banlistd.ports import Firewall, TimedAddresses
+from banlistd.ports import Connections, Firewall, TimedAddresses
 from banlistd.ports.geo import Resolver
 from banlistd.services.enforcer import Enforcer
 from banlistd.services.evidence.evidence import Evidence
@@ -152,6 +152,7 @@ class Environment:
     ttls: dict[str, float] = field(default_factory=dict)
     packets: FakePackets = field(default_factory=FakePackets)
     boot: str = "the first boot"
+    connections: Connections = field(default_factory=NoConnections)
 
     async def resolve(self, name: str) -> Sequence[str]:
         """The addresses of a name; that of the name service is tested with its adapter."""
@@ -290,7 +291,7 @@ async def assemble(
     trial = Trial(wrap(KeptConfigTable(database)), database, clock, "", announcer)
     snapshots = BootSnapshotTable(database, config.backend, config.owner, translated=True)
     exemptions = ExemptionRecord(ConfirmedSnapshots(snapshots, trial), wrap(ExemptionTable(database)), clock)
-    enforcer = Enforcer(kernel, ledger, policy, host, announcer, exemptions, NoConnections())
+    enforcer = Enforcer(kernel, ledger, policy, host, announcer, exemptions, environment.connections)
     manual_bans = ManualBanService(
         ManualBanTable(database),
         enforcer,

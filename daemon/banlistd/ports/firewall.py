@@ -83,8 +83,8 @@ class Firewall(Protocol):
 class Connections(Protocol):
     """The connections that the kernel tracks."""
 
-    async def end(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
-        """End those whose packets a change, which is applied, bans newly; but not those with `answers`.
+    async def end(self, changes: Sequence[Change], answers: Sequence[ServiceEndpoint]) -> None:
+        """End those whose packets one of these changes, which are applied, bans newly; but not those with `answers`.
 
         Best effort: it never raises, because the bans are in force without it.
         """

@@ -35,7 +35,8 @@ from banlistd.model import (
 )
 from banlistd.ports import Announcer, BootSnapshots, Connections, Firewall, Host, Ledger
 from banlistd.scopes.scope import Scope
-from banlistd.services.coalescer import Coalescer, Take
+from banlistd.services.joining.coalescer import Coalescer, Take
+from banlistd.services.joining.connection_endings import ConnectionEndings
 from banlistd.services.planning.allow_lists import effective_policy
 from banlistd.services.planning.content_store import ContentStore, adopted_contents
 from banlistd.services.planning.desired_state import (
@@ -78,7 +79,7 @@ class Enforcer:
         self.protected: Sequence[Protected] = ()
         self.transactions = Durations()
         self._firewall, self._ledger, self._host = firewall, ledger, host
-        self._announcer, self._boot_snapshots, self._connections = announcer, boot_snapshots, connections
+        self._announcer, self._boot_snapshots, self._endings = announcer, boot_snapshots, ConnectionEndings(connections)
         self._exclusions, self._store = ProtectionExclusions.none(), ContentStore(ledger)
         self._contents, self._scopes = dict[SourceId, Content](), ScopesInForce(firewall.scope_numbers, policy)
         self._state: FirewallState | None = None
@@ -203,9 +204,10 @@ class Enforcer:
         return await self._store.resync(content, self.policy_hash, now)
 
     async def wait_until_idle(self) -> None:
-        """Wait until no transaction is under way."""
+        """Wait until no transaction is under way, and the connections of those before have ended."""
         async with self._lock:
             pass
+        await self._endings.wait_until_idle()
 
     async def _enforce_batch(self, take: Take[Content]) -> Sequence[Change]:
         # Not under the lock: name resolution may take seconds.
@@ -214,7 +216,8 @@ class Enforcer:
             contents = take()
             news = {content.source_id: content for content in contents}
             change = await in_spite_of_others(partial(self._enforce, news, self.policy, protected))
-            return [change] * len(contents)
+        await self._endings.end(change)
+        return [change] * len(contents)
 
     async def _reconcile(self, policy: Policy | None, protected: Sequence[Protected], consent: Consent | None = None) -> Change:
         async with self._lock:
@@ -226,7 +229,9 @@ class Enforcer:
                 if owner.source_id not in known:
                     _, content = await self._store.accepted(owner.source_id)
                     news |= {owner.source_id: content} if content else {}
-            return await self._enforce(news, policy, protected, consent)
+            change = await self._enforce(news, policy, protected, consent)
+        await self._endings.end(change)
+        return change
 
     async def _enforce(
         self, news: Mapping[SourceId, Content], policy: Policy, protected: Sequence[Protected], consent: Consent | None = None
@@ -258,8 +263,8 @@ class Enforcer:
                 self.transactions = self.transactions.note(asyncio.get_running_loop().time() - began)
                 self._recent_markers.forget()
                 self.drift.end(change)
+                self._endings.answers = desired.state.answers
                 _LOG.debug("applied a change: +%d -%d bans, %d elements written", change.added, change.removed, elements)
-                await self._connections.end(change, desired.state.answers)
             finally:
                 self._before = None
         self._state, self._basis, self._contents, self.policy = desired.state, desired.basis, contents, policy
@@ -276,14 +281,8 @@ class Enforcer:
         if self._state is not None:
             return self._state
         contents = contents_to_plan(self.policy, self._contents, self._store.external)
-        return (await self._desired_state(self.policy, contents, self._exclusions)).state
-
-    async def _desired_state(
-        self, policy: Policy, contents: Mapping[SourceId, Content], exclusions: ProtectionExclusions
-    ) -> DesiredState:
-        """The desired state; planned anew only where it differs from the present plan."""
-        basis, markers = basis_of(policy, contents, exclusions)
-        return await asyncio.to_thread(desired_state, self._state, self._basis, basis, markers)
+        basis, markers = basis_of(self.policy, contents, self._exclusions)
+        return (await asyncio.to_thread(desired_state, self._state, self._basis, basis, markers)).state
 
     async def _present(
         self, markers: Sequence[Marker], desired: FirewallState, protected: Sequence[Protected]

@@ -26,7 +26,7 @@ from banlistd.model import MANUAL, BanKey, ContentHash, Family, ManualBan, Mark,
 from banlistd.ports import Announcer, Clock, Host, ManualBans
 from banlistd.scopes.scope import Scope, id_by_hand
 from banlistd.services.ban_orders import Done, Order, decided, events_of, events_of_ends
-from banlistd.services.coalescer import Coalescer, Take
+from banlistd.services.joining.coalescer import Coalescer, Take
 from banlistd.services.orders.mass_orders import MassBan
 
 # A ban is lifted at the moment when it expires; but the clock may be set, and timers stop while the machine sleeps.

@@ -28,7 +28,7 @@ class NoBootSnapshots:
 class NoConnections:
     """The Connections of `ports` that ends none."""
 
-    async def end(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
+    async def end(self, changes: Sequence[Change], answers: Sequence[ServiceEndpoint]) -> None:
         return None
 
     async def answering(self) -> Mapping[Family, Addresses]:

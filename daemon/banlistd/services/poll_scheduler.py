@@ -12,10 +12,10 @@ from banlistd.core.feeds.evaluate import fetch_key_of
 from banlistd.core.feeds.schedule import catch_up_delay, wait_for
 from banlistd.model import Outcome, OutcomeKind, Poll, SourceId
 from banlistd.ports import BlockingCalls, Clock, Ledger
-from banlistd.services.coalescer import Coalescer, Take
 from banlistd.services.file_stamps import FileStamps
 from banlistd.services.imports.parts_under_way import PartsUnderWay
 from banlistd.services.imports.publishers import Publishers
+from banlistd.services.joining.coalescer import Coalescer, Take
 
 # How often a local list is looked at for a new time stamp.
 WATCH_EVERY = 2.0

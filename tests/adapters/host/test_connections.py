@@ -33,7 +33,7 @@ table ip translating {
 
 async def end(change: Change, answers: Sequence[ServiceEndpoint] = (), signs: Sequence[Path] = SIGNS) -> None:
     with closing(LinuxConnections(signs)) as connections:
-        await connections.end(change, answers)
+        await connections.end([change], answers)
 
 
 def ban(
@@ -190,7 +190,7 @@ async def test_what_the_kernel_does_not_delete_is_named_and_the_others_end(monke
     refused = NFGENMSG.pack(socket.AF_INET, 0, 0) + nested(CTA_TUPLE_ORIG)
     monkeypatch.setattr(ConnectionTable, "find", lambda *given: [refused, *find(*given)])
     with closing(LinuxConnections()) as connections:
-        await connections.end(ban(HOST), ())
+        await connections.end([ban(HOST)], ())
         (remark,) = connections.remarks()
     monkeypatch.undo()
     assert "Invalid argument" in remark.message
@@ -241,10 +241,10 @@ async def test_a_refusal_of_the_kernel_is_a_remark_until_it_works(monkeypatch: p
     talk(OURS, HOST)
     with closing(LinuxConnections()) as connections:
         with without_rights(monkeypatch):
-            await connections.end(ban(HOST), ())
+            await connections.end([ban(HOST)], ())
         (remark,) = connections.remarks()
         assert "Operation not permitted" in remark.message
-        await connections.end(ban(HOST), ())
+        await connections.end([ban(HOST)], ())
         assert connections.remarks() == ()
     assert connections_of(HOST) == 0
 
@@ -257,7 +257,7 @@ async def test_one_socket_serves_all_changes() -> None:
         for host in (HOST, OTHER):
             talk(OURS, host)
             before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names
-            await connections.end(ban(host), ())
+            await connections.end([ban(host)], ())
             opened += len(set(os.listdir("/proc/self/fd")) - before)  # noqa: PTH208 - names
             assert connections_of(host) == 0
     assert opened == 1

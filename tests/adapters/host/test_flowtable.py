@@ -54,7 +54,7 @@ class Flow:
 
 async def end(change: Change) -> None:
     with closing(LinuxConnections()) as connections:
-        await connections.end(change, ())
+        await connections.end([change], ())
 
 
 @pytest.mark.parametrize(("bad", "good"), [(BAD4, GOOD4), (BAD6, GOOD6)])

@@ -73,7 +73,7 @@ EACH = from_each("198.51.100.1", "192.0.2.0", "192.0.2.255", "192.0.3.0")
 def test_addresses_of_new_elements_are_newly_banned(action: Action, direction: Direction) -> None:
     change = change_to("192.0.2.0/24", action, direction)
     assert bans_any(change)
-    assert newly_banned(change, (), EACH).tolist() == [False, True, True, False]
+    assert newly_banned([change], (), EACH).tolist() == [False, True, True, False]
 
 
 @pytest.mark.parametrize("action", [action for action in Action if action is not Action.NONE and not action.blocks])
@@ -83,25 +83,25 @@ def test_a_source_that_only_watches_ends_nothing(action: Action) -> None:
 
 def test_only_what_comes_is_newly_banned() -> None:
     change = change_to("192.0.2.1\n192.0.2.255", before="192.0.2.1\n192.0.2.0")
-    assert newly_banned(change, (), from_each("192.0.2.0", "192.0.2.1", "192.0.2.255")).tolist() == [False, False, True]
+    assert newly_banned([change], (), from_each("192.0.2.0", "192.0.2.1", "192.0.2.255")).tolist() == [False, False, True]
 
 
 def test_services_whose_answers_pass_keep_their_connections() -> None:
     dns = ServiceEndpoint(Family.IPV4, int(ip_address("192.0.2.255")), AnswerPort("udp", 53))
     change = change_to("192.0.2.0/24")
-    assert newly_banned(change, (dns,), EACH).tolist() == [False, True, False, False]
+    assert newly_banned([change], (dns,), EACH).tolist() == [False, True, False, False]
 
 
 def test_what_is_allowed_within_a_banned_network_keeps_its_connections() -> None:
     change = change_to("192.0.2.0/24", allowed=["192.0.2.255/32"])
-    assert newly_banned(change, (), EACH).tolist() == [False, True, False, False]
+    assert newly_banned([change], (), EACH).tolist() == [False, True, False, False]
 
 
 def test_ipv6_is_looked_up_among_ipv6() -> None:
     change = change_to("2001:db8::/64\n192.0.2.1")
     asked = tracked("udp [2001:db8::1]:5 > [2001:db8:1::1]:9", "udp [::1]:5 > [2001:db8:1::1]:9", family=Family.IPV6)
-    assert newly_banned(change, (), asked).tolist() == [True, False]
-    assert list(families_banned(change)) == [Family.IPV4, Family.IPV6]
+    assert newly_banned([change], (), asked).tolist() == [True, False]
+    assert list(families_banned([change])) == [Family.IPV4, Family.IPV6]
 
 
 # A port of this host that a guest has; a banned guest's host behind such a port; a proxy in the place of a banned host; a host
@@ -115,8 +115,8 @@ TRANSLATED = tracked(
 
 
 def test_connections_end_by_the_addresses_that_the_rules_see() -> None:
-    assert newly_banned(change_to("192.0.2.7"), (), TRANSLATED).tolist() == [True, True, False, False]
-    assert newly_banned(change_to("192.0.2.7", direction=Direction.OUT), (), TRANSLATED).all()
+    assert newly_banned([change_to("192.0.2.7")], (), TRANSLATED).tolist() == [True, True, False, False]
+    assert newly_banned([change_to("192.0.2.7", direction=Direction.OUT)], (), TRANSLATED).all()
 
 
 SERVED = tracked(
@@ -149,14 +149,14 @@ SSH = Scope(ports=((22, 22),), protocols=("tcp",))
 )
 def test_a_ban_of_some_packets_ends_the_connections_of_these(scope: Scope, direction: Direction, ended: str) -> None:
     change = change_to("192.0.2.7", direction=direction, scope=scope)
-    assert newly_banned(change, (), SERVED).tolist() == [each == "1" for each in ended]
+    assert newly_banned([change], (), SERVED).tolist() == [each == "1" for each in ended]
     assert bans_any(change) == ("1" in ended)
 
 
 def test_the_port_of_a_scope_is_the_one_before_nat() -> None:
     published, inner = (Scope(ports=((port, port),), protocols=("tcp",)) for port in (8080, 80))
-    assert newly_banned(change_to("192.0.2.7", scope=published), (), TRANSLATED).tolist() == [True, False, False, False]
-    assert not newly_banned(change_to("192.0.2.7", scope=inner), (), TRANSLATED).any()
+    assert newly_banned([change_to("192.0.2.7", scope=published)], (), TRANSLATED).tolist() == [True, False, False, False]
+    assert not newly_banned([change_to("192.0.2.7", scope=inner)], (), TRANSLATED).any()
 
 
 def test_an_address_ends_the_connections_of_each_of_its_scopes() -> None:
@@ -166,7 +166,7 @@ def test_an_address_ends_the_connections_of_each_of_its_scopes() -> None:
         for number, name, scope in ((1, "a", SSH), (2, "b", web))
     ]
     change = difference(None, state(sources, {"a": addresses("192.0.2.7"), "b": addresses("192.0.2.7")}))
-    assert newly_banned(change, (), SERVED).tolist() == [each == "1" for each in "11010001"]
+    assert newly_banned([change], (), SERVED).tolist() == [each == "1" for each in "11010001"]
 
 
 def test_every_protocol_of_a_scope_has_a_number() -> None:
@@ -174,4 +174,4 @@ def test_every_protocol_of_a_scope_has_a_number() -> None:
     asked = replace(from_each(*["192.0.2.7"] * len(numbers)), protocol=np.array(numbers, dtype=np.uint8))
     for place, name in enumerate(SCOPE_PROTOCOLS):
         change = change_to("192.0.2.7", scope=Scope(protocols=(name,)))
-        assert np.flatnonzero(newly_banned(change, (), asked)).tolist() == [place]
+        assert np.flatnonzero(newly_banned([change], (), asked)).tolist() == [place]

@@ -49,9 +49,9 @@ class LinuxConnections:
             self._table.close()
             self._table = None
 
-    async def end(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
-        if bans_any(change):
-            await asyncio.to_thread(self._end, change, answers)
+    async def end(self, changes: Sequence[Change], answers: Sequence[ServiceEndpoint]) -> None:
+        if banning := [change for change in changes if bans_any(change)]:
+            await asyncio.to_thread(self._end, banning, answers)
 
     async def answering(self) -> Mapping[Family, Addresses]:
         return await asyncio.to_thread(self._answering)
@@ -73,14 +73,14 @@ class LinuxConnections:
             _LOG.debug("connections cannot be read: %s", exc)
             return {}
 
-    def _end(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
+    def _end(self, changes: Sequence[Change], answers: Sequence[ServiceEndpoint]) -> None:
         # The first question would load the module, which slows every packet down.
         if not any(sign.exists() for sign in self._signs):
             return
         try:
             self._table = table = self._table or ConnectionTable()
-            choice = partial(newly_banned, change, answers)
-            names = table.find(choice, families_banned(change)) if table.entries() else []
+            choice = partial(newly_banned, changes, answers)
+            names = table.find(choice, families_banned(changes)) if table.entries() else []
             table.delete(names)
         except OSError as exc:
             self.close()  # what it still has to say would be taken for the next answer

@@ -44,16 +44,18 @@ class TrackedConnections:
 
 def bans_any(change: Change) -> bool:
     """Whether a change adds elements that may end connections."""
-    return any(True for _ in _additions(change))
+    return any(True for _ in _additions([change]))
 
 
-def families_banned(change: Change) -> Sequence[Family]:
+def families_banned(changes: Sequence[Change]) -> Sequence[Family]:
     """Those of the elements that may end connections."""
-    return sorted({item.map.family for item, _ in _additions(change)})
+    return sorted({item.map.family for item, _ in _additions(changes)})
 
 
-def newly_banned(change: Change, answers: Sequence[ServiceEndpoint], tracked: TrackedConnections) -> NDArray[np.bool_]:
-    """For each connection whether the change bans packets of it that it did not ban before.
+def newly_banned(
+    changes: Sequence[Change], answers: Sequence[ServiceEndpoint], tracked: TrackedConnections
+) -> NDArray[np.bool_]:
+    """For each connection whether one of the changes bans packets of it that were not banned before.
 
     What is allowed, protected or reserved is in no element. The addresses of `answers` are in elements, but this host talks to
     them: their connections stay. Packets are compared as the rules do: by their source as they arrive; with direction out by
@@ -61,7 +63,7 @@ def newly_banned(change: Change, answers: Sequence[ServiceEndpoint], tracked: Tr
     """
     chosen = np.zeros(len(tracked.protocol), dtype=np.bool_)
     hosts = from_numbers(tracked.family, sorted({one.address for one in answers if one.family is tracked.family}))
-    for item, scope in _additions(change):
+    for item, scope in _additions(changes):
         if item.map.family is not tracked.family:
             continue
         within = True if scope is None else _of_protocol(scope, tracked)
@@ -71,17 +73,18 @@ def newly_banned(change: Change, answers: Sequence[ServiceEndpoint], tracked: Tr
     return chosen
 
 
-def _additions(change: Change) -> Iterator[tuple[MapChange, Scope | None]]:
+def _additions(changes: Sequence[Change]) -> Iterator[tuple[MapChange, Scope | None]]:
     """The maps with new elements that block, and their scope.
 
     No connection knows its interface: of a scope that asks for one it cannot be said whether a connection is in it.
     """
-    scopes = scopes_of_hooks(change.sources)
-    for item in change.maps:
-        scope = scopes.get(item.map.hook)
-        blocks = item.map.hook in _BLOCKING or (scope is not None and not (scope.interfaces or scope.except_interfaces))
-        if blocks and len(item.add):
-            yield item, scope
+    for change in changes:
+        scopes = scopes_of_hooks(change.sources)
+        for item in change.maps:
+            scope = scopes.get(item.map.hook)
+            blocks = item.map.hook in _BLOCKING or (scope is not None and not (scope.interfaces or scope.except_interfaces))
+            if blocks and len(item.add):
+                yield item, scope
 
 
 def _is_asked(item: MapChange, scope: Scope | None, back: bool, target: bool) -> bool:

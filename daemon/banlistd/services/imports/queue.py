@@ -16,8 +16,8 @@ from banlistd.core.feeds.content import Content, Pending
 from banlistd.errors import BanlistdError, LedgerError
 from banlistd.model import ImportRun, SourceId
 from banlistd.ports import Clock, Ledger
-from banlistd.services.coalescer import Coalescer, Take
 from banlistd.services.imports.needs import ListEnforcer
+from banlistd.services.joining.coalescer import Coalescer, Take
 
 IMPORT_LIMIT = 16
 """Imports that are prepared side by side: enough to wait for slow servers together. Two lists are parsed at a time."""

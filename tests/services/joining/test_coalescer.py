@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 
-from banlistd.services.coalescer import Coalescer, Take
+from banlistd.services.joining.coalescer import Coalescer, Take
 
 
 class Doubling:
