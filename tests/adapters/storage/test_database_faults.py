@@ -288,13 +288,14 @@ def test_damage_that_shows_while_it_is_open_costs_what_was_in_it_and_no_more(tmp
     assert on_the_disk(path) == ["after"]
 
 
-def test_a_copy_of_what_cannot_be_read_is_empty_and_leaves_no_thread(tmp_path: Path) -> None:
+def test_a_copy_of_what_cannot_be_read_is_refused_and_leaves_no_thread(tmp_path: Path) -> None:
     path = tmp_path / "db"
     path.write_bytes(b"no database at all" * 1000)
 
     async def life() -> None:
-        async with open_copy(path) as database:
-            assert await names(database) == []
+        with pytest.raises(LedgerError, match="cannot be read"):
+            async with open_copy(path):
+                pytest.fail("it was read")
 
     threads = threading.active_count()
     asyncio.run(life())

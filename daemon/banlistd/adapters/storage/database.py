@@ -97,8 +97,13 @@ class Database:
 
     @classmethod
     async def in_memory(cls, original: Path | None = None, scratch: Path | None = None) -> Self:
-        """In memory for good. `original`: the file that the state is copied from; it may be absent."""
-        memory, _ = await open_memory(original, scratch)
+        """In memory for good. `original`: the file that the state is copied from; it may be absent. Raises LedgerError where it
+        cannot be read.
+        """
+        memory, whole = await open_memory(original, scratch)
+        if not whole:
+            await close(memory)
+            raise LedgerError(f"{original} cannot be read, nor a copy of it", "ls -l, journalctl -k and df say why")
         return cls(None, memory)
 
     @property
