@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -11,6 +12,7 @@ from adapters.firewalls.street import BAD4, BAD6, GOOD4, GOOD6, HOSTS, INNER4, I
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.host.connections import LinuxConnections
 from banlistd.core.ruleset.diff import Change, difference
+from banlistd.scopes.scope import Scope
 from support.network_namespace import nft
 
 OFFLOADED = """
@@ -44,6 +46,11 @@ class Flow:
             self._far.sendto(b"back", self._near.getsockname())
             assert self._near.recv(16) == b"back"
 
+    @property
+    def port(self) -> int:
+        """To which its packets go."""
+        return int(self._far.getsockname()[1])
+
     def arrives(self) -> bool:
         self._near.sendto(b"there", self._far.getsockname())
         try:
@@ -67,6 +74,18 @@ def test_a_flow_of_a_newly_banned_address_ends_and_others_go_on(street: Street, 
         street.guard.run(partial(end, difference(None, BANNED)))
         assert not banned.arrives()
         assert other.arrives()
+
+
+def test_a_ban_of_a_port_ends_the_flow_to_it_and_the_one_beside_goes_on(street: Street) -> None:
+    with ExitStack() as stack:
+        closed, beside = Flow(street, BAD4, stack), Flow(street, BAD4, stack)
+        scope = Scope(ports=((closed.port, closed.port),), protocols=("udp",))
+        banned = state([replace(ALPHA, scope=scope, scope_number=1)], {"alpha": HOSTS})
+        street.apply(None, banned)
+        assert closed.arrives(), "the flowtable does not forward it: this test proves nothing"
+        street.guard.run(partial(end, difference(None, banned)))
+        assert not closed.arrives()
+        assert beside.arrives()
 
 
 @pytest.mark.parametrize("bad", [BAD4, BAD6])
