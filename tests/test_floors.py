@@ -83,6 +83,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("geo_enricher", "geo_lookup"),
         ("evidence", "loops"),
         ("loops", "reloading"),
+        ("loops", "orders"),  # an end that follows the clock
         ("reloading", "enforcer"),
         ("reports", "enforcer"),
         ("ban_orders", "orders"),

@@ -74,6 +74,26 @@ def test_an_entry_ends_at_its_moment_without_a_poll(environment: Environment) ->
     assert names(environment) == [EventName.MANUAL_ALLOW_ADDED, EventName.MANUAL_ALLOW_EXPIRED]
 
 
+@pytest.mark.parametrize("step", [-86_400.0, 86_400.0])
+def test_what_is_allowed_for_ten_minutes_is_so_for_ten_minutes_when_the_clock_is_set(
+    environment: Environment, step: float
+) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        await world.ask("allow", address="192.0.2.1", **TEN_MINUTES)
+        environment.clock.ahead += step
+        await world.ask("allow", address="198.51.100.200")
+        environment.clock.time += 599
+        await world.enforcer.reconcile()
+        assert world.banned() == CUT
+        environment.clock.time += 1
+        await world.parts.allowlist.wait_for_end()
+        await world.enforcer.reconcile()
+        assert world.banned() == WHOLE
+
+    run(environment, CONFIG, life)
+
+
 def test_a_restart_keeps_what_is_in_force_and_bans_what_has_ended_meanwhile(environment: Environment) -> None:
     async def before(world: DaemonWorld) -> None:
         await world.poll(FEED)

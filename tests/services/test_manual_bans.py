@@ -20,6 +20,7 @@ from support.sources import ONE, allow, config_of, source
 from worlds import DaemonWorld, Environment, Timing, run
 
 NOTHING = config_of()
+YEARS = 3652 * 86_400.0
 LISTED = config_of(source(ONE))  # it bans 192.0.2.1
 
 
@@ -341,6 +342,49 @@ def test_lost_table_costs_no_ban_in_force(tmp_path: Path) -> None:
     assert len(environment.banned()) == 2
     assert carry_out(environment, ban("203.0.113.10"), unban("203.0.113.9"))[1].bans[0].comment == "its record was lost"
     assert len(environment.banned()) == 2
+
+
+@pytest.mark.parametrize("step", [-YEARS, -60.0, 3600.0, YEARS])
+def test_a_ban_for_an_hour_lasts_an_hour_when_the_clock_is_set(tmp_path: Path, step: float) -> None:
+    environment = environment_on(tmp_path)
+    clock = environment.clock
+
+    async def life(world: DaemonWorld) -> None:
+        service = world.manual_bans
+        await service.carry_out(ban("203.0.113.10"))
+        await service.carry_out(ban("203.0.113.7", **{"for": "1h"}))
+        await service.carry_out(ban("203.0.113.8", **{"for": "1h", "confirm": "10m"}))
+        clock.ahead += step
+        await service.carry_out(ban("203.0.113.9", **{"for": "1h"}))
+        assert len(world.banned()) == 4
+        clock.time += 600
+        await service.turn()
+        assert world.banned() == {"203.0.113.7", "203.0.113.9", "203.0.113.10"}
+        clock.ahead -= step
+        clock.time += 2999
+        await service.turn()
+        assert world.banned() == {"203.0.113.7", "203.0.113.9", "203.0.113.10"}
+        clock.time += 1
+        await service.turn()
+        assert world.banned() == {"203.0.113.10"}
+        assert await ManualBanTable(world.database).load() == (True, service.bans)
+
+    run(environment, NOTHING, life)
+
+
+@pytest.mark.parametrize("wrong", [-YEARS, 1800.0])
+def test_a_ban_of_before_the_start_keeps_its_end_when_the_clock_of_the_boot_is_set(tmp_path: Path, wrong: float) -> None:
+    environment = environment_on(tmp_path)
+    carry_out(environment, ban("203.0.113.7", **{"for": "1h"}))
+    environment.clock.ahead = wrong
+
+    async def life(world: DaemonWorld) -> None:
+        (before,) = world.manual_bans.bans
+        environment.clock.ahead = 0.0
+        await world.manual_bans.carry_out(ban("203.0.113.8"))
+        assert world.manual_bans.bans[0] == before
+
+    run(environment, NOTHING, life)
 
 
 def test_a_table_that_can_be_read_only_later_counts_with_what_has_come_since(tmp_path: Path) -> None:

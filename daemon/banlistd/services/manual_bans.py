@@ -8,26 +8,27 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol
 
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.feeds.content import Content
 from banlistd.core.manual.ban_draft import BanDraft
 from banlistd.core.manual.ban_index import BanIndex, BanPlace
-from banlistd.core.manual.ended_bans import EndedBan, ended_with
+from banlistd.core.manual.ended_bans import EndedBan
 from banlistd.core.manual.manual_bans import BanOrder, ConfirmOrder, UnbanOrder, addresses_of, found_in
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.policy import Policy
 from banlistd.core.ruleset.scoping.by_hand import scoped_contents
 from banlistd.errors import FirewallError, RefusedError
 from banlistd.events import Event
-from banlistd.model import MANUAL, BanKey, ContentHash, Family, ManualBan, Mark, Marker, Protected, SourceId, Span
+from banlistd.model import MANUAL, ContentHash, Family, ManualBan, Mark, Marker, Protected, SourceId, Span
 from banlistd.ports import Announcer, Clock, Host, ManualBans
 from banlistd.scopes.scope import Scope, id_by_hand
 from banlistd.services.ban_orders import Done, Order, decided, events_of, events_of_ends
 from banlistd.services.joining.coalescer import Coalescer, Take
+from banlistd.services.orders.clock_steps import ClockSteps
 from banlistd.services.orders.mass_orders import MassBan
+from banlistd.services.orders.outcome import BatchOutcome, outcome_of
 
 # A ban is lifted at the moment when it expires; but the clock may be set, and timers stop while the machine sleeps.
 EXPIRY_CHECK_EVERY = 5.0
@@ -71,22 +72,6 @@ def hashes_of(contents: Mapping[SourceId, AddressSet]) -> Mapping[SourceId, Cont
     return {source_id: content.content_hash() for source_id, content in contents.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What a batch changes: the bans that come, the keys that go, and what ends with it; `expired` of it by itself."""
-
-    come: Sequence[ManualBan]
-    go: Sequence[BanKey]
-    ended: Sequence[EndedBan]
-    expired: Sequence[ManualBan]
-
-
-def _outcome(draft: BanDraft, known: Callable[[BanKey], ManualBan | None], now: float) -> _Outcome:
-    expired = draft.run_out(now)
-    come, go = draft.changes()
-    return _Outcome(come, go, ended_with(come, go, known, now), expired)
-
-
 def _may_be_large(order: Order) -> bool:
     """Whether it may be about very many bans: all of an origin, or lines."""
     return order.span is None if isinstance(order, UnbanOrder) else not isinstance(order, BanOrder | ConfirmOrder)
@@ -124,6 +109,7 @@ class ManualBanService:
         self._host = host
         self._announcer = announcer
         self._clock = clock
+        self._steps = ClockSteps(clock)
         self._marks = marks
         self._look_every = look_every
         self._retry_every = retry_every
@@ -214,7 +200,7 @@ class ManualBanService:
             async with asyncio.timeout(None if left == math.inf else max(0.0, min(left, self._look_every))):
                 await self._changed.wait()
         except TimeoutError:
-            if self._owes or due <= self._clock.now():
+            if self._owes or due <= self._clock.now() or self._steps.found():
                 await self._coalescer.submit()
 
     async def take_over(self) -> None:
@@ -251,6 +237,7 @@ class ManualBanService:
     async def _carry_out_batch(self, take: Take[Order]) -> Sequence[Done]:
         async with self._lock:
             orders = take()
+            await self._follow_clock()
             policy = self._enforcer.effective_policy
             asked = any(isinstance(order, BanOrder | MassBan) for order in orders)
             protected = await self._host.protected(policy.urls, ask=False) if asked else ()
@@ -261,13 +248,22 @@ class ManualBanService:
                 # The index changes only under the lock, so a thread may read it.
                 parts = (order, draft, policy, protected, now)
                 done.append(await asyncio.to_thread(decided, *parts) if _may_be_large(order) else decided(*parts))
-            outcome = await asyncio.to_thread(_outcome, draft, self._index.get, now)
+            outcome = await asyncio.to_thread(outcome_of, draft, self._index.get, now)
             await self._keep(outcome)
             await self._enforce()
             await self._announce(await asyncio.to_thread(_events, orders, done, outcome.expired))
             return done
 
-    async def _keep(self, outcome: "_Outcome") -> None:
+    async def _follow_clock(self) -> None:
+        if (step := self._steps.found()) is None:
+            return
+        come = step.bans(self._index.oldest_first())
+        if come:
+            await self._table.change(come, [])
+            self._index = await asyncio.to_thread(self._index.changed, come, [])
+        self._steps.follow(step)
+
+    async def _keep(self, outcome: BatchOutcome) -> None:
         come, go = outcome.come, outcome.go
         if come or go:
             await self._table.change(come, go, outcome.ended)

@@ -22,6 +22,7 @@ from banlistd.events import Event, EventName
 from banlistd.model import Protected, Span
 from banlistd.ports import Announcer, Clock, ManualAllows, TimedAddresses
 from banlistd.services.loops.name_times import NameTimes
+from banlistd.services.orders.clock_steps import ClockSteps
 
 AskForName = Callable[[str], Awaitable[TimedAddresses]]
 """The addresses of a host name. Raises UsageError if there are none, or not in time."""
@@ -53,6 +54,7 @@ class ManualAllowlist:
         self._lookup = lookup
         self._announcer = announcer
         self._clock = clock
+        self._steps = ClockSteps(clock)
         self._look_every = look_every
         self._entries: Mapping[AllowKey, ManualAllow] = {}
         self._seen: dict[AllowKey, float] = {}  # monotonic: when an answer last had an address of a name
@@ -91,6 +93,7 @@ class ManualAllowlist:
         answer = await self._lookup(order.name) if isinstance(order, NameOrder) else None
         plain = order.of(answer.addresses if answer else ()) if isinstance(order, NameOrder) else order
         async with self._lock:
+            await self._follow_clock()
             come, is_new = with_order(self._entries, plain, self._clock.now())
             await self._change(come, [])
             self._note_seen((span, plain.name) for span in plain.spans)
@@ -115,6 +118,7 @@ class ManualAllowlist:
         while True:
             self._changed.clear()
             async with self._lock:
+                await self._follow_clock()
                 now = self._clock.now()
                 ended = [entry for entry in self._entries.values() if not entry.in_force(now)]
                 if ended:
@@ -199,6 +203,14 @@ class ManualAllowlist:
 
     def _note_seen(self, keys: Iterable[AllowKey]) -> None:
         self._seen |= dict.fromkeys(keys, self._clock.monotonic())
+
+    async def _follow_clock(self) -> None:
+        if (step := self._steps.found()) is None:
+            return
+        come = step.allows(self._entries.values())
+        if come:
+            await self._change(come, [])
+        self._steps.follow(step)
 
     async def _change(self, come: Sequence[ManualAllow], go: Sequence[AllowKey]) -> None:
         await self._table.change(come, go)
