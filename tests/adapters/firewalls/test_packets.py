@@ -123,10 +123,13 @@ def test_a_banned_neighbour_at_a_bridge_does_not_reach_the_host(bridge: tuple[Ne
         assert receiver.recv(16) == b"good"
 
 
+@pytest.mark.parametrize("direction", [Direction.IN, Direction.BOTH])
 @pytest.mark.parametrize("targets", [(GUARD4, GUARD6), (INNER4, INNER6)], ids=["guard", "behind"])
 @pytest.mark.parametrize(("source", "code"), [(BAD4, errno.EHOSTUNREACH), (BAD6, errno.EACCES)])
-def test_rejected_sender_gets_an_answer(street: Street, source: str, code: int, targets: tuple[str, str]) -> None:
-    street.apply(None, state([BETA], {"beta": NETS}))
+def test_rejected_sender_gets_an_answer(
+    street: Street, source: str, code: int, targets: tuple[str, str], direction: Direction
+) -> None:
+    street.apply(None, state([owner(2, "beta", Action.REJECT, direction)], {"beta": NETS}))
     with closing(bound(street.peer, source)) as sender:
         sender.connect((targets[":" in source], 9))
         sender.send(b"x")

@@ -44,6 +44,11 @@ _REJECT: Mapping[Family, str] = {
     Family.IPV4: "-j REJECT --reject-with icmp-admin-prohibited",
     Family.IPV6: "-j REJECT --reject-with icmp6-adm-prohibited",
 }
+# What the kernel answers for us goes to an address that may be banned outbound too.
+_REFUSAL_LEAVES: Mapping[Family, str] = {
+    Family.IPV4: "-p icmp -m icmp --icmp-type 3/13 -m addrtype --src-type LOCAL -j RETURN",
+    Family.IPV6: "-p ipv6-icmp -m icmp6 --icmpv6-type 1/1 -m addrtype --src-type LOCAL -j RETURN",
+}
 
 REFUSED_RULES: Mapping[KernelPart, RefusedRule] = {
     KernelPart.REJECT: RefusedRule("-j REJECT", "ipt_REJECT, ip6t_REJECT or nft_compat"),
@@ -88,7 +93,9 @@ def chains_of(sources: Sequence[SourceSlot], family: Family) -> Mapping[str, Cha
         )
         filtering[_REFUSAL] = (*_services(Direction.IN, family), _REJECT[family])
     if OUT in jumps_of(sources)[FILTER]["OUTPUT"]:
-        filtering |= _lookups(OUT, Direction.OUT, sources, family)
+        lookups = _lookups(OUT, Direction.OUT, sources, family)
+        lookups[OUT] = (*((_REFUSAL_LEAVES[family],) if _rejects(sources) else ()), *lookups[OUT])
+        filtering |= lookups
         out = _looking(sources, Direction.OUT)
         filtering |= {chain_of(owner.mark): _answer(owner, Direction.OUT, family) for owner in out}
     return {RAW: raw, FILTER: filtering}

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from banlistd.adapters.firewalls.nftables.lookups.base_chains import HOOKS, declaration_of
+from banlistd.adapters.firewalls.nftables.lookups.base_chains import HOOKS, REJECT_ANSWERS, declaration_of
 from banlistd.adapters.firewalls.nftables.lookups.scopes import (
     SCOPED,
     TRACKED,
@@ -142,19 +142,23 @@ def _structure_of(sources: tuple[SourceSlot, ...], form: RuleForm) -> Mapping[st
     chains["inbound"] = Chain(declaration_of("inbound"), ('iif "lo" return', f"jump {LOOKUP_IN}"))
     scoped = chains_of_scopes(sources, translated=form.translated, lacking=form.lacking)
     chains |= {name: Chain("", rules) for name, rules in scoped.items()}
+    leaving = ('oif "lo" return', *(REJECT_ANSWERS if _rejects(sources, form.lacking) else ()), f"jump {ASKED}")
     if any(hook.outward for hook in hooks):
         chains[LOOKUP_OUT] = Chain("", None)
         chains[ASKED] = Chain("", None)
-        chains["outbound"] = Chain(declaration_of("outbound"), ('oif "lo" return', f"jump {ASKED}", f"jump {LOOKUP_OUT}"))
+        chains["outbound"] = Chain(declaration_of("outbound"), (*leaving, f"jump {LOOKUP_OUT}"))
         chains["forwarded"] = Chain(declaration_of("forwarded"), (f"jump {LOOKUP_OUT}",))
     inward, outward = TRACKED
     if inward in scoped:
         chains["inbound-tracked"] = Chain(declaration_of("inbound-tracked"), ('iif "lo" return', f"jump {inward}"))
     if outward in scoped:
-        rules = ('oif "lo" return', f"jump {ASKED}", f"jump {outward}")
-        chains["outbound-tracked"] = Chain(declaration_of("outbound-tracked"), rules)
+        chains["outbound-tracked"] = Chain(declaration_of("outbound-tracked"), (*leaving, f"jump {outward}"))
         chains["forwarded-tracked"] = Chain(declaration_of("forwarded-tracked"), (f"jump {outward}",))
     return chains
+
+
+def _rejects(sources: Iterable[SourceSlot], lacking: AbstractSet[KernelPart]) -> bool:
+    return KernelPart.REJECT not in lacking and any(owner.action is Action.REJECT for owner in sources)
 
 
 # Only a packet that is to be banned is asked whether it is an answer: others pass no rule more.

@@ -28,6 +28,12 @@ HOOKS: Mapping[str, HookPlace] = {
 """The base chains; the tracked ones are for scopes that ask for the state of connections."""
 
 
+REJECT_ANSWERS = ("meta l4proto icmp @th,0,16 0x030d return", "meta l4proto ipv6-icmp @th,0,16 0x0101 return")
+"""Of outbound chains, where sources reject: what the kernel answers for us (administratively prohibited, RFC 1812 and 4443)
+goes to an address that may be banned outbound too.
+"""
+
+
 def declaration_of(chain: str) -> str:
     """Of a base chain, as nft reads it."""
     hook, _, priority = HOOKS[chain]

@@ -90,7 +90,7 @@ def conditions_in(chains: Iterable[str]) -> Mapping[str, int]:
 
 def count_loads_of(rule: str) -> int:
     """How many fields of a packet a rule reads that nft writes."""
-    return rule.count(" dport ")
+    return rule.count(" dport ") + rule.count(" @th,")
 
 
 def _rules(one: ScopeChain, target: str, lacking: AbstractSet[KernelPart]) -> tuple[str, ...]:
