@@ -74,7 +74,7 @@ class ConnectionTable(NetfilterWire):
     def delete(self, names: Sequence[bytes]) -> None:
         """Delete connections that `find` has named. One that has ended since is no error.
 
-        Raises NetlinkError when the others are deleted: before 6.1.32 and 6.4 the kernel refuses those in a flowtable (EBUSY).
+        Raises NetlinkError when the others are deleted: some kernels before 6.4 refuse those in a flowtable (EBUSY).
         """
         kind, refusal = NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, None
         for at in range(0, len(names), _AT_ONCE):

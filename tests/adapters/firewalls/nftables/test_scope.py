@@ -36,6 +36,12 @@ from banlistd.scopes.scope import Scope
 from support.network_namespace import NetworkNamespace, in_network_namespace, nft
 
 DNS = Scope(ports=((53, 53), (5300, 5310)), protocols=("udp",))
+HELPING = """
+table inet helping {
+ ct helper transfers { type "tftp" protocol udp; }
+ chain out { type filter hook output priority filter; udp dport 69 ct helper set "transfers"; }
+}
+"""
 SSH = Scope(ports=((22, 22),), protocols=("tcp",))
 
 
@@ -211,6 +217,25 @@ def test_what_answers_the_hosts_and_its_guests_connections_passes_and_nothing_el
     assert not reaches(street, source, 53)
     assert not reaches(street, source, 53, INNER6 if v6 else INNER4)
     assert street.counted() == {8: 2}
+
+
+def test_a_connection_that_another_one_announced_passes_to_its_end(street: Street) -> None:
+    """A transfer by TFTP: the server answers from a port of its own, in a connection that the helper expects."""
+    street.apply(None, state([scoped(Scope(only_new=True))], {"scoped-8": HOSTS}))
+    street.guard.run(lambda: nft("-f", "-", given=HELPING))
+    with (
+        closing(bound(street.peer, BAD4, 69)) as server,
+        closing(bound(street.peer, BAD4)) as transfer,
+        closing(bound(street.guard, GUARD4)) as client,
+    ):
+        client.sendto(b"\0\1name\0octet\0", (BAD4, 69))
+        _, place = server.recvfrom(64)
+        for number in range(3):
+            transfer.sendto(b"\0\3\0%d" % number, place)
+            assert client.recv(64) == b"\0\3\0%d" % number
+            client.sendto(b"\0\4\0%d" % number, transfer.getsockname())
+            assert transfer.recv(64) == b"\0\4\0%d" % number
+    assert street.counted() == {8: 0}
 
 
 def test_a_connection_that_a_banned_address_opened_before_is_not_an_answer(street: Street) -> None:

@@ -107,7 +107,8 @@ def _rules(one: ScopeChain, target: str, lacking: AbstractSet[KernelPart]) -> tu
             f"th dport {_set(f'{int(first)}-{int(last)}' if first < last else f'{int(first)}' for first, last in scope.ports)}"
         )
     tracked = scope.only_new and KernelPart.CONNECTIONS not in lacking
-    passing = ("ct direction reply return", "ct state related return") if tracked else ()
+    # An announced connection is RELATED until it is answered; then only its status says so.
+    passing = ("ct direction reply return", "ct state related return", "ct status expected return") if tracked else ()
     return (*passing, " ".join((*parts, f"jump {target}")))
 
 
