@@ -32,7 +32,7 @@ def test_one_part_costs_the_actions_that_need_it(part: KernelPart, changed: set[
     assert {action for action in Action if possible_action(action, {part}) is not action} == changed
 
 
-def test_a_refusal_is_tried_as_it_was_then_without_each_part_that_a_source_needs_then_without_all() -> None:
+def test_a_refusal_is_tried_as_it_was_then_without_each_part_that_a_source_needs_then_without_more() -> None:
     parts = (KernelPart.REJECT, KernelPart.LOG, KernelPart.COUNTER)
     known = {KernelPart.LIMIT}
     assert [*suspects([DROP, REJECT], known, parts)] == [
@@ -42,6 +42,8 @@ def test_a_refusal_is_tried_as_it_was_then_without_each_part_that_a_source_needs
         known | {KernelPart.REJECT, KernelPart.COUNTER},
     ]
     assert [*suspects([DROP], frozenset(parts), parts)] == [frozenset(parts)]
+    tried = [*suspects([DROP, REJECT], frozenset(), (KernelPart.COUNTER, KernelPart.REJECT, KernelPart.ADDRESS_TYPE))]
+    assert [len(lacking) for lacking in tried] == [0, 1, 1, 1, 2, 2, 2, 3]
 
 
 def test_a_remark_names_the_sources_the_rule_and_the_module() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import combinations
 from typing import Self
 
 from banlistd.model import Action, Remark, SourceSlot
@@ -143,15 +144,14 @@ def suspects(
     """What may be lacking where rules of these sources were refused, the most likely first.
 
     `lacking`: what was known to be lacking then; it comes first, because a refusal may pass. `parts`: those that the refused
-    rules can need. Then follows each of them that a source needs, then all together.
+    rules can need. Then follows each of them that a source needs, then each two, then all together.
     """
     yield lacking
     possible = possible_slots(sources, lacking)
     needed = [part for part in parts if part not in lacking and any(map(part.loss.concerns, possible))]
-    for part in needed:
-        yield lacking | {part}
-    if len(needed) > 1:
-        yield lacking | {*needed}
+    for count in (1, 2, *{len(needed)} - {0, 1, 2}):
+        for some in combinations(needed, count):
+            yield lacking | {*some}
 
 
 def remarks_on_lacking(

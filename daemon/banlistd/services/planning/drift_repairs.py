@@ -8,7 +8,7 @@ from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.incremental_plan import Moves
 from banlistd.core.ruleset.recovery import same_markers
 from banlistd.core.ruleset.state import FirewallState, Verification
-from banlistd.errors import LostStructureError, RefusedRuleError
+from banlistd.errors import LostStructureError
 from banlistd.model import Marker
 
 _TRIES = 5
@@ -21,7 +21,7 @@ async def in_spite_of_others(enforce: Callable[[], Awaitable[Change]]) -> Change
     later. Raises FirewallError.
     """
     for _ in range(_TRIES - 1):
-        with suppress(LostStructureError, RefusedRuleError):
+        with suppress(LostStructureError):
             return await enforce()
     return await enforce()
 

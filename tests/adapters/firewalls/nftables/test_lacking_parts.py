@@ -21,7 +21,7 @@ from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.ruleset.diff import difference
 from banlistd.core.ruleset.evidence.packets import HIT_GROUP
 from banlistd.core.ruleset.kernel_parts import KernelPart
-from banlistd.errors import FirewallError
+from banlistd.errors import FirewallError, LostStructureError
 from banlistd.model import Action, Remark
 from banlistd.scopes.scope import Scope
 from support.network_namespace import in_network_namespace, nft
@@ -149,6 +149,7 @@ def refusing_nft(folder: Path, words: str) -> Path:
         ("log prefix", KernelPart.LOG),
         ("counter name", KernelPart.COUNTER),
         ("ct direction", KernelPart.CONNECTIONS),
+        ('kind \\"vrf', KernelPart.INTERFACE_KIND),
     ],
 )
 @in_network_namespace
@@ -170,6 +171,24 @@ async def test_a_rule_that_is_refused_when_it_is_written_costs_what_needs_it(
 
 
 @in_network_namespace
+async def test_two_rules_that_are_refused_cost_no_other_source_anything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusing_nft(tmp_path, "log prefix")
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    firewall = NftablesFirewall()
+    await firewall.apply(difference(None, HELD_AND_SAMPLED))
+    remarks = await firewall.remarks()
+    assert [
+        COSTS[part] in remark.message for part, remark in zip((KernelPart.LOG, KernelPart.NFLOG), remarks, strict=True)
+    ] == [
+        True,
+        True,
+    ]
+    await firewall.close()
+
+
+@in_network_namespace
 async def test_an_nft_that_refuses_everything_is_asked_a_few_times_and_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +197,7 @@ async def test_an_nft_that_refuses_everything_is_asked_a_few_times_and_no_more(
     firewall = NftablesFirewall()
     with pytest.raises(FirewallError, match="Operation not supported"):
         await firewall.apply(difference(None, HELD))
-    assert len(notes.read_text().splitlines()) == 7
+    assert len(notes.read_text().splitlines()) == 18
     assert await firewall.remarks() == []
     await firewall.close()
 
@@ -211,7 +230,7 @@ async def test_what_another_program_breaks_while_rules_are_written_costs_no_sour
     nft("flush chain inet banlistd from-beta")
     failing_nft(tmp_path, times=2)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(FirewallError, match="refused the structure"):
+    with pytest.raises(LostStructureError, match="refused the structure"):
         await firewall.apply(difference(HELD, HELD, await firewall.verify(HELD)))
     await firewall.apply(difference(HELD, HELD, await firewall.verify(HELD)))
     assert (await firewall.verify(HELD)).sound

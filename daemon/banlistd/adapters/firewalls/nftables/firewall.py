@@ -201,7 +201,10 @@ class NftablesFirewall(ThreadedFirewall):
             for lacking in suspects(change.sources, self._form.lacking, TEXT_PARTS):
                 form = replace(self._form, lacking=lacking)
                 if accepts(rehearsal(change.sources, form=form)):
-                    elements = apply(form)
+                    try:
+                        elements = apply(form)
+                    except RefusedRuleError as error:
+                        raise LostStructureError(error.message, error.hint) from error
                     self._form = form
                     return elements
             raise

@@ -72,7 +72,7 @@ _LOG_LIMIT = "limit rate 5/second burst 20 packets"
 _SAMPLE_LIMIT = "limit rate 10/second burst 50 packets"
 
 
-TEXT_PARTS = (KernelPart.REJECT, KernelPart.LOG, KernelPart.NFLOG, KernelPart.COUNTER, KernelPart.CONNECTIONS)
+TEXT_PARTS = tuple(part for part in KernelPart if part not in (KernelPart.LIMIT, KernelPart.ADDRESS_TYPE))
 """What rules that nft writes can lack; the limit goes with the log."""
 
 REFUSED_RULES: Mapping[KernelPart, RefusedRule] = {
