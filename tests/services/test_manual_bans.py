@@ -372,6 +372,32 @@ def test_a_ban_for_an_hour_lasts_an_hour_when_the_clock_is_set(tmp_path: Path, s
     run(environment, NOTHING, life)
 
 
+@pytest.mark.parametrize("wrong", [7200.0, 300 * 86_400.0])
+def test_a_ban_that_ended_because_the_clock_was_ahead_is_back_once_it_is_set(tmp_path: Path, wrong: float) -> None:
+    environment = environment_on(tmp_path)
+    clock = environment.clock
+    orders = [ban(f"203.0.113.{number}", **{"for": "1h"}) for number in (7, 8)]
+    carry_out(environment, *orders, ban("203.0.113.9", **{"for": "10m"}))
+    clock.time += 900
+    clock.ahead = wrong
+
+    async def life(world: DaemonWorld) -> None:
+        service = world.manual_bans
+        await service.turn()
+        assert not world.banned()
+        await service.carry_out(orders[1])
+        await service.carry_out(unban("203.0.113.8"))
+        clock.ahead = 0.0
+        await service.carry_out(ban("198.51.100.7"))
+        assert world.banned() == {"203.0.113.7", "198.51.100.7"}
+        assert "the clock was ahead" in [one.message for one in world.announcer.events if "7" in one.message][-2]
+        clock.time += 3600 - 900
+        await service.turn()
+        assert world.banned() == {"198.51.100.7"}
+
+    run(environment, NOTHING, life)
+
+
 @pytest.mark.parametrize("wrong", [-YEARS, 1800.0])
 def test_a_ban_of_before_the_start_keeps_its_end_when_the_clock_of_the_boot_is_set(tmp_path: Path, wrong: float) -> None:
     environment = environment_on(tmp_path)

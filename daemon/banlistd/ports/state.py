@@ -234,9 +234,7 @@ class ManualBans(Protocol):
     """Manual bans, a row each. Each call is one transaction. Raises LedgerError where the database cannot be used."""
 
     async def load(self) -> tuple[bool, Sequence[ManualBan]]:
-        """Whether the table counts, and its rows, also those that have run out. It does not count in a database that is new,
-        or was lost, until `begin`.
-        """
+        """Whether the table counts (not in one that is new, or was lost, until `begin`), and its rows, also those run out."""
 
     async def begin(self, bans: Sequence[ManualBan], now: float) -> None:
         """From now on the table counts; these are its first rows."""
@@ -250,6 +248,9 @@ class ManualBans(Protocol):
         Only those that ended `since` a moment or later, and, with `at`, that were in force at that moment (seconds since the
         epoch).
         """
+
+    async def ended_early(self, before: float, now: float) -> Sequence[ManualBan]:
+        """Those that ended by themselves and whose end is still to come, ordered before a moment: the clock was ahead."""
 
 
 class ManualAllows(Protocol):

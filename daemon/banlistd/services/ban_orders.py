@@ -226,6 +226,16 @@ def events_of_ends(bans: Sequence[ManualBan]) -> Iterator[Event]:
         yield _many(tried, "were not confirmed in time", removed=len(tried))
 
 
+def events_of_return(bans: Sequence[ManualBan]) -> Iterator[Event]:
+    """What is announced of bans that are in force again."""
+    if len(bans) <= MOST_ANNOUNCED:
+        for ban in bans:
+            words = f"the ban of {ban.origin} is in force again: the clock was ahead when it ended"
+            yield _event(EventName.MANUAL_BAN_ADDED, ban, words)
+    else:
+        yield _many(bans, "are in force again: the clock was ahead when they ended", added=len(bans))
+
+
 def _event_of_end(ban: ManualBan) -> Event:
     why = "has run out" if ban.confirm_by is None else "was not confirmed in time"
     return _event(EventName.MANUAL_BAN_EXPIRED, ban, f"the ban of {ban.origin} {why}")

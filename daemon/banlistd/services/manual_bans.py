@@ -24,7 +24,7 @@ from banlistd.events import Event
 from banlistd.model import MANUAL, ContentHash, Family, ManualBan, Mark, Marker, Protected, SourceId, Span
 from banlistd.ports import Announcer, Clock, Host, ManualBans
 from banlistd.scopes.scope import Scope, id_by_hand
-from banlistd.services.ban_orders import Done, Order, decided, events_of, events_of_ends
+from banlistd.services.ban_orders import Done, Order, decided, events_of, events_of_ends, events_of_return
 from banlistd.services.joining.coalescer import Coalescer, Take
 from banlistd.services.orders.clock_steps import ClockSteps
 from banlistd.services.orders.mass_orders import MassBan
@@ -33,8 +33,10 @@ from banlistd.services.orders.outcome import BatchOutcome, outcome_of
 # A ban is lifted at the moment when it expires; but the clock may be set, and timers stop while the machine sleeps.
 EXPIRY_CHECK_EVERY = 5.0
 
-# Then the event loop does something else.
-_EVENTS_AT_ONCE = 100
+# Seconds: bans may have ended because the clock was ahead, and none is left that ends.
+_LOOK_AT_THE_CLOCK = 60.0
+
+_EVENTS_AT_ONCE = 100  # then the event loop does something else
 
 # Bans: to make a new index in a thread is better than to keep the event loop waiting.
 _MANY_CHANGES = 1_000
@@ -114,8 +116,7 @@ class ManualBanService:
         self._look_every = look_every
         self._retry_every = retry_every
         self._index = BanIndex(())
-        # Those whose records were lost, or could not be read.
-        self._recovered: Sequence[ManualBan] = ()
+        self._recovered: Sequence[ManualBan] = ()  # their records were lost, or could not be read
         # The hashes of the bans in the firewall, by their sources; None if they are not known.
         self._applied: Mapping[SourceId, ContentHash] | None = None
         self._has_scopes = False
@@ -197,7 +198,7 @@ class ManualBanService:
         due = math.inf if end is None else end
         left = min(due - self._clock.now(), self._retry_every if self._owes else math.inf)
         try:
-            async with asyncio.timeout(None if left == math.inf else max(0.0, min(left, self._look_every))):
+            async with asyncio.timeout(_LOOK_AT_THE_CLOCK if left == math.inf else max(0.0, min(left, self._look_every))):
                 await self._changed.wait()
         except TimeoutError:
             if self._owes or due <= self._clock.now() or self._steps.found():
@@ -257,11 +258,14 @@ class ManualBanService:
     async def _follow_clock(self) -> None:
         if (step := self._steps.found()) is None:
             return
-        come = step.bans(self._index.oldest_first())
+        ended = await self._table.ended_early(step.first, self._clock.now()) if step.seconds < 0 else ()
+        back = [ban for ban in ended if self._index.get(ban.key) is None]
+        come = [*step.bans(self._index.oldest_first()), *back]
         if come:
             await self._table.change(come, [])
             self._index = await asyncio.to_thread(self._index.changed, come, [])
         self._steps.follow(step)
+        await self._announce(list(events_of_return(back)))
 
     async def _keep(self, outcome: BatchOutcome) -> None:
         come, go = outcome.come, outcome.go

@@ -40,6 +40,13 @@ _NEWEST_ENDS = """
     WHERE ended_at >= ? ORDER BY id DESC LIMIT ?
 """
 
+# Of each ban the newest row: it may have been lifted since.
+_ENDED_EARLY = """
+    SELECT first, last, origin, comment, created_at, expires_at, uid, NULL, scope FROM ended_bans
+    WHERE how = 'expired' AND ended_at > :now AND created_at < :before
+        AND id IN (SELECT max(id) FROM ended_bans GROUP BY first, last, origin)
+"""
+
 _COLUMNS = "first, last, origin, comment, created_at, expires_at, uid, confirm_by, scope"
 _WITHIN = f"SELECT {_COLUMNS} FROM manual_bans WHERE first BETWEEN ? AND ? AND last <= ? AND length(first) = ?"  # noqa: S608 - names
 _NEWEST = f"SELECT {_COLUMNS} FROM manual_bans ORDER BY created_at DESC, first"  # noqa: S608 - names of columns
@@ -104,6 +111,9 @@ class ManualBanTable:
         rows = await self._database.run(_ENDED, bounds)
         # There may be as many as are kept: SQLite's thread, for which others wait, only reads the rows.
         return await asyncio.to_thread(lambda: [*map(_ended_of, rows)])
+
+    async def ended_early(self, before: float, now: float) -> Sequence[ManualBan]:
+        return [_ban_of(row) for row in await self._database.run(_ENDED_EARLY, {"before": min(before, now), "now": now})]
 
 
 async def bans_within(connection: aiosqlite.Connection, span: Span) -> Sequence[ManualBan]:
