@@ -117,11 +117,12 @@ class ConnectionTable(NetfilterWire):
 
 def _headers(data: bytes) -> list[int]:
     """Where the messages of a datagram begin. The kernel pads each of them. Raises OSError."""
-    words, at, found = memoryview(data).cast("I"), 0, []
+    at, found = 0, list[int]()
+    words = memoryview(data[: len(data) & ~3]).cast("I")
     while at < len(data):
-        found.append(at)
-        length = words[at // 4]
+        length = words[at // 4] if at + HEADER.size <= len(data) else 0
         if length < HEADER.size:
             raise OSError(errno.EBADMSG, os.strerror(errno.EBADMSG))
+        found.append(at)
         at += length + -length % 4
     return found

@@ -80,14 +80,13 @@ class ConnectionEntries:
     def __init__(self, family: Family, data: bytes, headers: NDArray[np.int64]) -> None:
         """`headers`: where the messages begin in `data`; all multiples of 4."""
         self._data, form = data, _FORMS[family]
-        self._octets = np.frombuffer(data, dtype=np.uint8)
-        headers = headers[self._octets[headers + HEADER.size] == form.number]
+        headers = headers[self._numbers("=u1", headers + HEADER.size) == form.number]
         there = headers + (HEADER.size + NFGENMSG.size)
         back = there + self._length(there)
         whole = (self._kind(there) == CTA_TUPLE_ORIG) & (self._kind(back) == CTA_TUPLE_REPLY)
         whole &= back + self._length(back) <= headers + self._numbers("=u4", headers)
         self._headers, there, back = headers[whole], there[whole], back[whole]
-        protocol = self._octets[there + form.protocol_at]
+        protocol = self._numbers("=u1", there + form.protocol_at)
         has_ports = np.isin(protocol, _WITH_PORTS)
         behind = back + self._length(back)
         behind += np.where(self._kind(behind) == CTA_ZONE, 8, 0)
