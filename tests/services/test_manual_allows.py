@@ -94,6 +94,29 @@ def test_what_is_allowed_for_ten_minutes_is_so_for_ten_minutes_when_the_clock_is
     run(environment, CONFIG, life)
 
 
+def test_an_entry_that_ended_because_the_clock_was_ahead_is_back_once_it_is_set(environment: Environment) -> None:
+    async def before(world: DaemonWorld) -> None:
+        await world.poll(FEED)
+        for address in ("192.0.2.1", "198.51.100.7"):
+            await world.ask("allow", address=address, **TEN_MINUTES)
+
+    async def after(world: DaemonWorld) -> None:
+        await world.parts.allowlist.wait_for_end()
+        assert await world.ask("allowed") == []
+        await world.ask("allow", address="198.51.100.7")
+        await world.ask("disallow", address="198.51.100.7")
+        environment.clock.ahead = 0.0
+        await world.parts.allowlist.wait_for_end()
+        assert [row["address"] for row in await world.ask("allowed")] == ["192.0.2.1"]
+        environment.clock.time += 600
+        await world.parts.allowlist.wait_for_end()
+        assert await world.ask("allowed") == []
+
+    run(environment, CONFIG, before)
+    environment.clock.ahead = 86_400.0
+    run(environment, CONFIG, after)
+
+
 def test_a_restart_keeps_what_is_in_force_and_bans_what_has_ended_meanwhile(environment: Environment) -> None:
     async def before(world: DaemonWorld) -> None:
         await world.poll(FEED)

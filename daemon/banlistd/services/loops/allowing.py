@@ -32,6 +32,9 @@ Answers = Mapping[str, TimedAddresses | UsageError]
 # An entry ends at its moment; but the clock may be set, and timers stop while the machine sleeps.
 ALLOW_CHECK_EVERY = 5.0
 
+# Seconds, where none is left that ends: the clock may have been ahead.
+_LOOK_AT_THE_CLOCK = 60.0
+
 
 class ManualAllowlist:
     """The entries, in memory as in the table. A change of them is followed by one of the firewall. `look_every`: seconds.
@@ -57,6 +60,7 @@ class ManualAllowlist:
         self._steps = ClockSteps(clock)
         self._look_every = look_every
         self._entries: Mapping[AllowKey, ManualAllow] = {}
+        self._over: dict[AllowKey, ManualAllow] = {}  # ended since the start by themselves: the clock may have been ahead
         self._seen: dict[AllowKey, float] = {}  # monotonic: when an answer last had an address of a name
         self._silent: set[str] = set()
         self._times = NameTimes(clock, chance)
@@ -110,6 +114,8 @@ class ManualAllowlist:
             if not gone:
                 return []
             await self._change([], [entry.key for entry in gone])
+            for entry in gone:
+                self._over.pop(entry.key, None)
         self._announce(EventName.MANUAL_ALLOW_REMOVED, gone[0], "no longer allowed by command")
         return gone
 
@@ -118,19 +124,20 @@ class ManualAllowlist:
         while True:
             self._changed.clear()
             async with self._lock:
-                await self._follow_clock()
+                is_back = await self._follow_clock()
                 now = self._clock.now()
                 ended = [entry for entry in self._entries.values() if not entry.in_force(now)]
                 if ended:
                     await self._change([], [entry.key for entry in ended])
+                    self._over |= {entry.key: entry for entry in ended}
             for entry in {entry.name or entry.span: entry for entry in ended}.values():
                 self._announce(EventName.MANUAL_ALLOW_EXPIRED, entry, "its time is over")
-            if await self._follow_names() or ended:
+            if await self._follow_names() or ended or is_back:
                 return
             due = min((entry.expires_at for entry in self._entries.values() if entry.expires_at), default=math.inf)
             sleeps = due == math.inf and not self._names()
             try:
-                async with asyncio.timeout(None if sleeps else max(0.0, min(due - now, self._look_every))):
+                async with asyncio.timeout(_LOOK_AT_THE_CLOCK if sleeps else max(0.0, min(due - now, self._look_every))):
                     await self._changed.wait()
             except TimeoutError:
                 continue
@@ -204,13 +211,20 @@ class ManualAllowlist:
     def _note_seen(self, keys: Iterable[AllowKey]) -> None:
         self._seen |= dict.fromkeys(keys, self._clock.monotonic())
 
-    async def _follow_clock(self) -> None:
+    async def _follow_clock(self) -> bool:
+        """Whether an entry is back that was over because the clock was ahead."""
         if (step := self._steps.found()) is None:
-            return
-        come = step.allows(self._entries.values())
+            return False
+        now = self._clock.now()
+        early = [one for key, one in self._over.items() if one.created_at < step.first and key not in self._entries]
+        back = [one for one in early if one.in_force(now)]
+        come = [*step.allows(self._entries.values()), *back]
         if come:
             await self._change(come, [])
         self._steps.follow(step)
+        for entry in back:
+            self._announce(EventName.MANUAL_ALLOW_ADDED, entry, "allowed again: the clock was ahead when it ended")
+        return bool(back)
 
     async def _change(self, come: Sequence[ManualAllow], go: Sequence[AllowKey]) -> None:
         await self._table.change(come, go)
