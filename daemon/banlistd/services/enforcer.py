@@ -274,7 +274,7 @@ class Enforcer:
         self.protected, self._exclusions = protected, exclusions
         with suppress(LedgerError):
             await self._boot_snapshots.keep(self.policy_hash, policy, protected)
-        return change
+        return change.without_wholes()  # many wait at once until connections have ended
 
     async def _in_force(self) -> FirewallState:
         """The state that the policy in force asks for, whatever the firewall has of it."""

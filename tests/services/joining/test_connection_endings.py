@@ -84,6 +84,8 @@ def test_the_next_ban_is_in_force_while_connections_of_the_last_one_end(tmp_path
         connections.gate.set()
         await asyncio.gather(first, second, idle)
         assert [[change.added for change in together] for together, _ in connections.ended] == [[1], [1]]
+        waiting = [change for together, _ in connections.ended for change in together]
+        assert not any(len(item.whole) for change in waiting for item in change.maps)
 
     connections = SlowConnections()
     environment = Environment(tmp_path, fetcher=FakeFetcher({FEED: b""}), connections=connections)
