@@ -88,6 +88,7 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("reports", "enforcer"),
         ("ban_orders", "orders"),
         ("manual_bans", "orders"),
+        ("protected_host", "orders"),  # a login that is remembered for a month, by a clock that is set
         ("manual_bans", "ban_orders"),
         ("manual_bans", "joining"),
         ("value", "enforcer"),

@@ -75,6 +75,42 @@ def test_a_login_is_protected_for_30_days_after_its_session_across_a_restart() -
     tell(story)
 
 
+YEARS = 3652 * 86_400.0
+
+
+def test_a_login_of_before_a_boot_whose_clock_is_ahead_is_protected_again_once_it_is_set() -> None:
+    async def story(world: HostWithLogins) -> None:
+        world.logins.now = ["192.0.2.7", "192.0.2.8"]
+        await world.protected()
+        world.logins.now = []
+        until = world.clock.time + REMEMBERED
+        world.clock.ahead = YEARS
+        await world.start_again()
+        assert await world.protected() == GATEWAY
+        assert not await world.host.forget(ADMIN)
+        world.clock.ahead = 0.0
+        earlier = ("earlier remote session", until)
+        assert await world.protected() == {**GATEWAY, "192.0.2.7": earlier, "192.0.2.8": earlier}
+        assert len(world.memory.written[-1]) == 2
+
+    tell(story)
+
+
+@pytest.mark.parametrize("step", [-YEARS, YEARS])
+def test_a_login_is_protected_for_30_days_also_when_the_clock_is_set_meanwhile(step: float) -> None:
+    async def story(world: HostWithLogins) -> None:
+        world.logins.now = ["192.0.2.7"]
+        await world.protected()
+        world.logins.now = []
+        world.clock.ahead = step
+        world.clock.time += REMEMBERED - 1
+        assert "192.0.2.7" in await world.protected()
+        world.clock.time += 1
+        assert await world.protected() == GATEWAY
+
+    tell(story)
+
+
 def test_a_backend_that_bans_addresses_wholly_lets_everything_pass_from_what_is_needed_for_answers() -> None:
     async def story(world: HostWithLogins) -> None:
         resolver = Protected(Family.IPV4, 0xC0000235, 0xC0000235, "resolver", learned=True, answers=(AnswerPort("udp", 53),))

@@ -6,11 +6,12 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import replace
 
-from banlistd.core.logins import Remote, note_logins, protection_of_logins
+from banlistd.core.logins import MAX_LOGINS, Remote, note_logins, protection_of_logins
 from banlistd.core.ruleset.protection import merge_protected
 from banlistd.errors import LedgerError, RefusedError
 from banlistd.model import Login, Protected
 from banlistd.ports import Clock, Host, LoginMemory, Logins
+from banlistd.services.orders.clock_steps import ClockSteps
 
 # How old, in seconds, the time of the last session may get in the database: a reconcile is not to write each time.
 SAVE_EVERY = 3600.0
@@ -39,6 +40,8 @@ class ProtectedHost:
         self._memory = memory
         self._clock = clock
         self._known: Mapping[Remote, Login] = {login.remote: login for login in known}
+        self._forgotten: Mapping[Remote, Login] = {}  # since the start: the clock may have been ahead
+        self._steps = ClockSteps(clock)
         self._saved = dict(self._known)
         self._tells_answers = tells_answers
         self._allowed = allowed
@@ -54,10 +57,20 @@ class ProtectedHost:
     async def note_logins(self) -> AbstractSet[Remote]:
         """Look at the sessions of this moment and remember them; returns where they come from."""
         current = set(await self._logins.current())
-        self._known = note_logins(self._known, current, self._clock.now())
+        known = self._by_the_clock_of_now()
+        self._known = note_logins(known, current, self._clock.now())
+        gone = [(remote, login) for remote, login in known.items() if remote not in self._known]
+        self._forgotten = dict([*self._forgotten.items(), *gone][-MAX_LOGINS:])
         with suppress(LedgerError):  # the next look tries again
             await self._save()
         return current
+
+    def _by_the_clock_of_now(self) -> Mapping[Remote, Login]:
+        """What is remembered, also what was forgotten because the clock was ahead."""
+        if (step := self._steps.found()) is None:
+            return self._known
+        self._steps.follow(step)
+        return {**self._forgotten, **step.logins(self._known)}
 
     async def forget(self, remote: Remote) -> bool:
         """Protect an address no longer for a session that has ended; whether it was remembered.
@@ -68,7 +81,9 @@ class ProtectedHost:
             raise RefusedError("the address has a session now, which cannot be forgotten", "loginctl lists the sessions")
         if remote not in self._known:
             return False
-        self._known = {other: login for other, login in self._known.items() if other != remote}
+        self._known, self._forgotten = (
+            {other: login for other, login in known.items() if other != remote} for known in (self._known, self._forgotten)
+        )
         await self._save()
         return True
 

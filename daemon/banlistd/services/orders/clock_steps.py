@@ -4,11 +4,12 @@ Ends are times of the wall clock, so that they count over a restart. Where it is
 an hour was over at once, or in years. What was ordered before the start keeps its end: by which clock is not known.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from banlistd.core.logins import Remote
 from banlistd.core.ruleset.manual_allows import ManualAllow
-from banlistd.model import ManualBan
+from banlistd.model import Login, ManualBan
 from banlistd.ports import Clock
 
 LEAST = 10.0
@@ -43,6 +44,16 @@ class ClockStep:
             for one in entries
             if one.expires_at is not None and self.first <= one.created_at <= self.last
         ]
+
+    def logins(self, known: Mapping[Remote, Login]) -> Mapping[Remote, Login]:
+        """All of them, those that were seen in that time by the clock of now."""
+        return {
+            remote: replace(login, since=self._seen(login.since), last_seen=self._seen(login.last_seen))
+            for remote, login in known.items()
+        }
+
+    def _seen(self, moment: float) -> float:
+        return moment + self.seconds if self.first <= moment <= self.last else moment
 
     def _moved(self, moment: float | None) -> float | None:
         return None if moment is None else moment + self.seconds
