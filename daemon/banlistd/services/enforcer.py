@@ -207,6 +207,10 @@ class Enforcer:
         """Wait until no transaction is under way, and the connections of those before have ended."""
         async with self._lock:
             pass
+        await self.connections_ended()
+
+    async def connections_ended(self) -> None:
+        """Wait until those have ended that the transactions so far have banned newly; with many, that takes seconds."""
         await self._endings.wait_until_idle()
 
     async def _enforce_batch(self, take: Take[Content]) -> Sequence[Change]:
@@ -216,8 +220,7 @@ class Enforcer:
             contents = take()
             news = {content.source_id: content for content in contents}
             change = await in_spite_of_others(partial(self._enforce, news, self.policy, protected))
-        await self._endings.end(change)
-        return [change] * len(contents)
+            return [change] * len(contents)
 
     async def _reconcile(self, policy: Policy | None, protected: Sequence[Protected], consent: Consent | None = None) -> Change:
         async with self._lock:
@@ -229,9 +232,7 @@ class Enforcer:
                 if owner.source_id not in known:
                     _, content = await self._store.accepted(owner.source_id)
                     news |= {owner.source_id: content} if content else {}
-            change = await self._enforce(news, policy, protected, consent)
-        await self._endings.end(change)
-        return change
+            return await self._enforce(news, policy, protected, consent)
 
     async def _enforce(
         self, news: Mapping[SourceId, Content], policy: Policy, protected: Sequence[Protected], consent: Consent | None = None
@@ -263,7 +264,7 @@ class Enforcer:
                 self.transactions = self.transactions.note(asyncio.get_running_loop().time() - began)
                 self._recent_markers.forget()
                 self.drift.end(change)
-                self._endings.answers = desired.state.answers
+                self._endings.begin(change, desired.state.answers)
                 _LOG.debug("applied a change: +%d -%d bans, %d elements written", change.added, change.removed, elements)
             finally:
                 self._before = None
@@ -274,7 +275,7 @@ class Enforcer:
         self.protected, self._exclusions = protected, exclusions
         with suppress(LedgerError):
             await self._boot_snapshots.keep(self.policy_hash, policy, protected)
-        return change.without_wholes()  # many wait at once until connections have ended
+        return change
 
     async def _in_force(self) -> FirewallState:
         """The state that the policy in force asks for, whatever the firewall has of it."""

@@ -63,6 +63,9 @@ class BanEnforcer(Protocol):
     async def enforce_all(self, contents: Sequence[Content]) -> Change:
         """Apply new contents in one transaction; returns the change that carried them. Raises FirewallError."""
 
+    async def connections_ended(self) -> None:
+        """Wait until those have ended that the changes so far have banned newly."""
+
     async def marker(self, source_id: SourceId) -> Marker | None:
         """The applied-state marker of one source. Raises FirewallError."""
 
@@ -106,15 +109,10 @@ class ManualBanService:
         look_every: float = EXPIRY_CHECK_EVERY,
         retry_every: float = RETRY_EVERY,
     ) -> None:
-        self._table = table
-        self._enforcer = enforcer
-        self._host = host
-        self._announcer = announcer
-        self._clock = clock
-        self._steps = ClockSteps(clock)
+        self._table, self._enforcer, self._host = table, enforcer, host
+        self._announcer, self._clock, self._steps = announcer, clock, ClockSteps(clock)
         self._marks = marks
-        self._look_every = look_every
-        self._retry_every = retry_every
+        self._look_every, self._retry_every = look_every, retry_every
         self._index = BanIndex(())
         self._recovered: Sequence[ManualBan] = ()  # their records were lost, or could not be read
         # The hashes of the bans in the firewall, by their sources; None if they are not known.
@@ -253,7 +251,8 @@ class ManualBanService:
             await self._keep(outcome)
             await self._enforce()
             await self._announce(await asyncio.to_thread(_events, orders, done, outcome.expired))
-            return done
+        await self._enforcer.connections_ended()
+        return done
 
     async def _follow_clock(self) -> None:
         if (step := self._steps.found()) is None:

@@ -15,17 +15,21 @@ from banlistd.services.joining.coalescer import Coalescer, Take
 
 
 class ConnectionEndings:
-    """`Connections.end`, one at a time, for changes that come at any time. `answers`: what passes from banned addresses now."""
+    """`Connections.end`, one at a time, for changes that come at any time."""
 
     def __init__(self, connections: Connections) -> None:
-        self.answers: Sequence[ServiceEndpoint] = ()
-        self._connections, self._lock = connections, asyncio.Lock()
+        self._connections, self._answers = connections, list[ServiceEndpoint]()
         self._coalescer: Coalescer[Change, None] = Coalescer(self._end_batch)
+        self._lock = asyncio.Lock()
+        self._begun = set[asyncio.Future[Sequence[None]]]()
 
-    async def end(self, change: Change) -> None:
-        """Returns when they have ended."""
+    def begin(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
+        """End those that the change bans newly. `answers`: what passes from banned addresses from now on."""
+        self._answers = list(answers)
         if bans_any(change):
-            await self._coalescer.submit(change)
+            begun = asyncio.ensure_future(self._coalescer.submit(change.without_wholes()))
+            self._begun.add(begun)
+            begun.add_done_callback(self._begun.discard)
 
     async def wait_until_idle(self) -> None:
         """Wait until those of all changes so far have ended."""
@@ -35,5 +39,5 @@ class ConnectionEndings:
         async with self._lock:
             changes = take()
             if changes:
-                await self._connections.end(changes, self.answers)
+                await self._connections.end(changes, self._answers)
             return [None] * len(changes)
