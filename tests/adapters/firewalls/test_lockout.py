@@ -3,6 +3,7 @@
 Neighbours are not written down beforehand, as elsewhere they are: to find them is part of what must go on.
 """
 
+import fcntl
 import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -194,6 +195,35 @@ def test_a_banned_resolver_on_the_link_of_the_default_route_is_found_and_answers
     scene.ban(EVERYTHING, direction)
     assert scene.is_answered(guard, resolver, DNS_PORT)
     assert not scene.arrives(resolver, guard, GATEWAY[version])
+
+
+@both
+def test_a_router_that_solicits_from_a_banned_address_of_its_own_is_answered(scene: LockoutCase, direction: Direction) -> None:
+    other = "2001:db8:9::ff"
+    scene.outside.command("ip", "address", "add", f"{other}/64", "dev", "street", "nodad")
+    scene.ban(EVERYTHING, direction)
+    with closing(scene.outside.run(partial(solicited, other, GUARD[1]))) as router:
+        while (kind := router.recv(256)[0]) != ADVERTISEMENT:
+            assert kind == SOLICITATION
+    assert not scene.arrives(other, GUARD[1], GATEWAY[1])
+
+
+SOLICITATION, ADVERTISEMENT = 135, 136
+SIOCGIFHWADDR = 0x8927
+
+
+def solicited(source: str, target: str) -> socket.socket:
+    """Ask all for the hardware address of a neighbour; the socket at which the answer arrives."""
+    asking = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+    asking.settimeout(20)
+    asking.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+    index = socket.if_nametoindex("street")
+    asking.bind((source, 0, 0, index))
+    octets = socket.inet_pton(socket.AF_INET6, target)
+    own = fcntl.ioctl(asking, SIOCGIFHWADDR, struct.pack("40s", b"street"))[18:24]
+    group = f"ff02::1:ff{octets[13]:02x}:{octets[14]:02x}{octets[15]:02x}"
+    asking.sendto(struct.pack("!B7x", SOLICITATION) + octets + b"\1\1" + own, (group, 0, 0, index))
+    return asking
 
 
 @both

@@ -147,11 +147,22 @@ def _services(direction: Direction, family: Family) -> tuple[str, ...]:
     An answer is addressed to this host, or to many, and opens no connection: every packet of TCP but the first has ACK or RST
     (RFC 9293 3.10.7).
     """
+    neighbours = _NEIGHBOURS[direction] if family is Family.IPV6 else ()
     if direction is Direction.OUT:
-        return (f"-m addrtype --src-type LOCAL -m set --match-set {SERVICES[family]} dst,dst -j RETURN",)
+        return (f"-m addrtype --src-type LOCAL -m set --match-set {SERVICES[family]} dst,dst -j RETURN", *neighbours)
     services = f"{_FOR_THIS_HOST[family]} -m set --match-set {SERVICES[family]} src,src -j RETURN"
-    return (f"-p tcp -m tcp ! --tcp-flags ACK,RST NONE {services}", f"! -p tcp {services}")
+    return (f"-p tcp -m tcp ! --tcp-flags ACK,RST NONE {services}", f"! -p tcp {services}", *neighbours)
 
+
+# Neighbour discovery passes as ARP does, which no rule sees: a router may solicit from any of its addresses (RFC 4861 7.2.2).
+_NEIGHBOURS: Mapping[Direction, tuple[str, ...]] = {
+    Direction.IN: tuple(
+        f"-p ipv6-icmp -m icmp6 --icmpv6-type {kind} -m addrtype --dst-type {target} -j RETURN"
+        for kind in (135, 136)
+        for target in ("LOCAL", "MULTICAST")
+    ),
+    Direction.OUT: ("-p ipv6-icmp -m icmp6 --icmpv6-type 136 -m addrtype --src-type LOCAL -j RETURN",),
+}
 
 # For IPv6 the kernel calls every address of one host UNICAST, its own too (net/netfilter/xt_addrtype.c).
 _FOR_THIS_HOST: Mapping[Family, str] = {

@@ -186,9 +186,11 @@ def service_rules(chain: str, sets: Lookups, *, form: RuleForm) -> list[bytes]:
 
     An answer is addressed to this host, and opens no connection: every packet of TCP but the first has ACK or RST (RFC 9293
     3.10.7). It goes on with the mark that it came with: that is 0 in ANSWERS, where it has that of the source of the ban.
+    Neighbour discovery passes as ARP does, which no rule sees: a router may solicit from any of its addresses (RFC 4861 7.2.2).
     """
     if chain == ASKED:
-        return [rule_body(chain, [*_service(Hook.OUT, family, sets), verdict(ACCEPT)]) for family in SERVICES]
+        asked = [rule_body(chain, [*_service(Hook.OUT, family, sets), verdict(ACCEPT)]) for family in SERVICES]
+        return [*asked, rule_body(chain, [*_of_icmpv6(_ADVERTISEMENT), verdict(ACCEPT)])]
     opening = [load_meta(META_L4PROTO), matches(bytes((_TCP,))), load_payload(TRANSPORT_HEADER, _TCP_FLAGS, 1)]
     opening += [masked(bytes((_ACK | _RST,))), matches(b"\0"), verdict(RETURN)]
     here = [load_address_type(), matches(struct.pack("=I", _UNICAST), equal=False)]
@@ -197,7 +199,12 @@ def service_rules(chain: str, sets: Lookups, *, form: RuleForm) -> list[bytes]:
     return [
         rule_body(chain, opening),
         *(rule_body(chain, [*_service(Hook.IN, family, sets), *passing, verdict(ACCEPT)]) for family in SERVICES),
+        *(rule_body(chain, [*_of_icmpv6(kind), *passing, verdict(ACCEPT)]) for kind in (_SOLICITATION, _ADVERTISEMENT)),
     ]
+
+
+def _of_icmpv6(kind: int) -> Sequence[bytes]:
+    return [load_meta(META_L4PROTO), matches(bytes((_ICMPV6,))), load_payload(TRANSPORT_HEADER, 0, 1), matches(bytes((kind,)))]
 
 
 def netlink_rules(chain: str, sources: Sequence[SourceSlot], sets: Lookups = FIRST_NAMES, *, form: RuleForm) -> list[bytes]:
@@ -215,6 +222,7 @@ def netlink_rules(chain: str, sources: Sequence[SourceSlot], sets: Lookups = FIR
 
 _IFNAMSIZ = 16
 _TCP, _TCP_FLAGS, _RST, _ACK = 6, 13, 0x04, 0x10
+_ICMPV6, _SOLICITATION, _ADVERTISEMENT = 58, 135, 136
 # What fib says of an address that is neither this host's nor a group's or broadcast's (RTN_UNICAST of <linux/rtnetlink.h>).
 _UNICAST = 1
 # The registers behind an address: words of 32 bits are numbered from 8, and registers 1 to 4 are four of them each.
