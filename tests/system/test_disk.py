@@ -180,6 +180,29 @@ def test_deleted_database_is_made_again_complete(tmp_path: Path) -> None:
         restarts_with(place, FIRST)
 
 
+@pytest.mark.parametrize(
+    ("breaks", "mends"), [(lambda disk: disk.remount("ro"), Disk.remount), (Disk.fill, Disk.free)], ids=["read-only", "full"]
+)
+@in_network_namespace
+def test_a_damaged_database_on_a_disk_that_takes_nothing_keeps_no_daemon_from_starting(
+    tmp_path: Path, breaks: Callable[[Disk], None], mends: Callable[[Disk], None]
+) -> None:
+    with Disk(tmp_path / "disk") as disk, FeedServer() as server:
+        place = installed(tmp_path, server, disk.place / "state")
+        assert place.once() == 0
+        spoil(place)
+        breaks(disk)
+        with running(place, "feed") as daemon:
+            complains(place, daemon, "what the file has cannot be read")
+            takes(place, daemon, server, SECOND)
+            assert place.ctl("ban", "203.0.113.9").returncode == 0
+            mends(disk)
+            is_mended(place, daemon)
+            assert standing() == expected({"manual": ["203.0.113.9"], "feed": SECOND})
+            assert daemon.terminate() == 0
+        restarts_with(place, SECOND, manual=["203.0.113.9"])
+
+
 def spoil(place: Installation) -> None:
     with (place.state / "banlistd.db").open("r+b") as file:
         file.seek(4096)

@@ -83,11 +83,11 @@ class Database:
             database = cls(path, await _open_in_time(path, replaced.append))
         except (sqlite3.Error, OSError, NewerLedgerError) as error:
             newer = isinstance(error, NewerLedgerError)
-            memory, whole = await open_memory(None if newer else path, scratch)
+            memory, whole = await open_memory(None if newer else path, scratch, is_checked=True)
             database = cls(path, memory)
             database._continues = whole and not newer
             database._is_unread = not database._continues
-            replaced.append(words_of(error))
+            replaced.append(words_of(error) + ("" if whole else "; what the file has cannot be read"))
             database._fault = replaced[-1]
         else:
             database._use(database._connection)

@@ -65,15 +65,20 @@ async def open_file(path: Path) -> aiosqlite.Connection:
     return connection
 
 
-async def open_memory(original: Path | None = None, scratch: Path | None = None) -> tuple[aiosqlite.Connection, bool]:
+async def open_memory(
+    original: Path | None = None, scratch: Path | None = None, *, is_checked: bool = False
+) -> tuple[aiosqlite.Connection, bool]:
     """A database in memory with what can be read of a file; whether that was all of it (an absent file has nothing).
 
-    `scratch`: a folder for a passing copy, where the file lies on a disk that cannot be written.
+    `scratch`: a folder for a passing copy, where the file lies on a disk that cannot be written. `is_checked`: a copy that is
+    damaged is none.
     """
     async with AsyncExitStack() as stack:
         memory = await connect(":memory:")
         stack.push_async_callback(close, memory)
         whole = original is None or await _is_read(original, memory, scratch)
+        if whole and is_checked:
+            whole = await _is_sound(memory)
         if not whole:
             await close(memory)  # what it has may be a part of the file
             memory = await connect(":memory:")
@@ -177,6 +182,14 @@ async def _check(connection: aiosqlite.Connection) -> None:
         damage = sqlite3.DatabaseError(str(rows[0][0]).replace("\n", " "))
         damage.sqlite_errorname = "SQLITE_CORRUPT"
         raise damage
+
+
+async def _is_sound(connection: aiosqlite.Connection) -> bool:
+    try:
+        await _check(connection)
+    except sqlite3.Error:
+        return False
+    return True
 
 
 async def _touch(connection: aiosqlite.Connection) -> None:
