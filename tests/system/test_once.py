@@ -11,6 +11,7 @@ from banlistd.adapters.system.config_file import load_catalogue
 from banlistd.core.config.catalogue.terms import ListState, Permission, Purpose
 from support.feed_server import FeedServer, cut_length, status
 from support.network_namespace import in_network_namespace, nft
+from support.tracking import HOST, OTHER, OURS, connections_of, move_away, talk, track
 from system.daemon_process import Installation
 from system.kernel_view import KernelRanges, expected, generation, standing
 
@@ -265,3 +266,17 @@ def test_verbose_adds_details_of_banlistd_and_asyncio_alone(tmp_path: Path) -> N
     assert all(line.startswith(("banlistd.", "asyncio: ")) for line in details), details
     again = place.run("--once")
     assert all(line.startswith("{") for line in again.stderr.splitlines())
+
+
+@in_network_namespace
+def test_connections_of_what_it_bans_have_ended_when_it_ends(tmp_path: Path) -> None:
+    place = Installation(tmp_path)
+    track()
+    for source, target in ((HOST, OURS), (OTHER, OURS)):
+        talk(source, target)
+    move_away(HOST, OTHER)
+    listed = place.config / "list"
+    listed.write_text(f"{HOST}\n")
+    place.configure(f'id: listed, path: "{listed}"')
+    assert place.once() == 0
+    assert (connections_of(HOST), connections_of(OTHER)) == (0, 1)
