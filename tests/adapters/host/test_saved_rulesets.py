@@ -50,6 +50,27 @@ def test_a_file_that_does_not_name_it_is_not(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("unit", "command"),
+    [
+        ("etc/systemd/system/nftables.service", "ExecStart=/usr/sbin/nft -f /srv/rules"),
+        ("etc/systemd/system/nftables.service.d/own.conf", "ExecStart=\nExecStart=/usr/sbin/nft -I /srv --file=/srv/rules"),
+        ("usr/lib/systemd/system/nftables.service", "ExecReload=/sbin/nft 'flush ruleset; include \"/x\"' -of '/srv/rules'"),
+        ("run/systemd/system/nftables.service", "ExecStart=/bin/sh -c 'nft flush ruleset; nft -f /srv/rules;'"),
+    ],
+)
+def test_a_file_that_the_unit_loads_is_found(tmp_path: Path, unit: str, command: str) -> None:
+    assert found(tmp_path, {unit: f"[Service]\n{command}\n", "srv/rules": OURS}) == ["/srv/rules"]
+
+
+def test_what_another_unit_or_another_command_loads_is_not(tmp_path: Path) -> None:
+    files = {
+        "etc/systemd/system/other.service": "ExecStart=/usr/sbin/nft -f /srv/rules",
+        "etc/systemd/system/nftables.service": "# ExecStart=nft -f /srv/rules\nExecStop=/usr/sbin/nft -f /srv/rules\n",
+    }
+    assert found(tmp_path, {**files, "srv/rules": OURS}) == []
+
+
+@pytest.mark.parametrize(
     ("include", "place"),
     [
         ("/etc/nftables.d/*.nft", "etc/nftables.d/a.nft"),

@@ -8,6 +8,9 @@ from pathlib import Path
 from banlistd.model import Remark
 
 _LOADED = ("etc/nftables.conf", "etc/sysconfig/nftables.conf")  # Debian, Arch; Fedora
+# An administrator's unit or drop-in may load another file.
+_UNITS = ("usr/lib/systemd/system", "lib/systemd/system", "run/systemd/system", "etc/systemd/system")
+_UNIT = "nftables.service"
 _INCLUDED_FROM = "etc"  # where nft looks for an include that begins neither with / nor with a dot
 
 # Octets that are read of a file, and files that are read: nft lists a table's name before its elements.
@@ -15,6 +18,8 @@ _LARGEST_FILE = 1 << 22
 _MAX_FILES = 256
 
 _STRING_OR_COMMENT = re.compile(r'("[^"\n]*")|#.*')
+_COMMAND = re.compile(r"^\s*Exec(?:Start|StartPre|StartPost|Reload)\s*=(.*nft\b.*)$", re.MULTILINE)
+_OPTION_FILE = re.compile(r"""(?:\s-[a-zA-Z]*f\s*|\s--file[=\s]\s*)["']?(/[^\s"';]+)""")
 _INCLUDE = re.compile(r'^\s*include\s+"([^"\n\0]+)"', re.MULTILINE)
 
 
@@ -34,7 +39,7 @@ def remarks_on_saved_rulesets(table: str, root: Path = Path("/")) -> Sequence[Re
 
 def _loaded(root: Path) -> Iterator[tuple[Path, str]]:
     """Each file once, with its text."""
-    waiting = [root / name for name in _LOADED]
+    waiting = [root / name for name in _LOADED] + [root / name.lstrip("/") for name in _named_in_units(root)]
     seen = set[Path]()
     while waiting and len(seen) < _MAX_FILES:
         path = waiting.pop(0)
@@ -45,6 +50,14 @@ def _loaded(root: Path) -> Iterator[tuple[Path, str]]:
         yield path, text
         for name in _INCLUDE.findall(_STRING_OR_COMMENT.sub(r"\1", text)):
             waiting += _matching(root, name)
+
+
+def _named_in_units(root: Path) -> Iterator[str]:
+    """What the commands of nftables.service load. Also what a drop-in has taken back: it may come again."""
+    for folder in _UNITS:
+        for path in (root / folder / _UNIT, *sorted((root / folder / f"{_UNIT}.d").glob("*.conf"))):
+            for command in _COMMAND.findall(_read(path)):
+                yield from _OPTION_FILE.findall(command)
 
 
 def _matching(root: Path, name: str) -> list[Path]:
