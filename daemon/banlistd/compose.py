@@ -103,7 +103,7 @@ from banlistd.starting import garbage
 from banlistd.starting.first_start import Begun
 from banlistd.starting.fleet import FleetInForce
 from banlistd.starting.noting import ReportNotes
-from banlistd.starting.opening import closed, geo_resolvers, host_monitor, name_lookups, packets
+from banlistd.starting.opening import at_rest, closed, geo_resolvers, host_monitor, name_lookups, packets
 from banlistd.starting.remarks import remarks_of_now
 from banlistd.starting.state import effect, open_state
 
@@ -198,10 +198,10 @@ async def open_application(
             closed(stack, LinuxConnections()),
             closed(stack, UncoveredTraffic()),
         )
-        ended = connections if dry_run is None else NoConnections()
         exemptions = ExemptionRecord(ConfirmedSnapshots(boot_snapshots, trial), ExemptionTable(database), clock)
+        ended = connections if dry_run is None else NoConnections()
         enforcer = Enforcer(firewall, ledger, policy, host, announcer, exemptions, ended)
-        stack.push_async_callback(enforcer.wait_until_idle)
+        stack.push_async_callback(at_rest, enforcer)
         bans = ManualBanService(
             ManualBanTable(database, notes.note),
             enforcer,

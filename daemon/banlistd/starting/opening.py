@@ -17,6 +17,7 @@ from banlistd.core.config.sections.geo import Geo
 from banlistd.paths import Paths
 from banlistd.ports import Clock, HostMonitor
 from banlistd.ports.evidence import PacketLog
+from banlistd.services.enforcer import Enforcer
 from banlistd.services.geo_enricher import GeoResolvers
 from banlistd.services.null_objects import NoHostMonitor, NoPackets
 
@@ -51,6 +52,12 @@ def closed(stack: AsyncExitStack, opened: _Opened) -> _Opened:
     """It is closed in its turn."""
     stack.callback(opened.close)
     return opened
+
+
+async def at_rest(enforcer: Enforcer) -> None:
+    """Once no transaction is under way, and connections have ended."""
+    await enforcer.wait_until_idle()
+    await enforcer.connections_ended()
 
 
 def packets(stack: AsyncExitStack, config: Config, dry_run: object) -> PacketLog:

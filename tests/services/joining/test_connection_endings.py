@@ -82,12 +82,13 @@ def test_the_next_bans_are_in_force_while_connections_of_the_last_one_end(tmp_pa
         second = asyncio.ensure_future(order(world, "203.0.113.2"))
         await asyncio.wait_for(environment.firewall.entered.wait(), 60)
         assert not first.done()
-        idle = asyncio.ensure_future(world.enforcer.wait_until_idle())
+        await world.enforcer.wait_until_idle()  # a repair and `status` do not wait for the end of connections
+        ended = asyncio.ensure_future(world.enforcer.connections_ended())
         await world.manual_bans.wait_until_idle()
         assert world.banned() == {"203.0.113.1", "203.0.113.2", "192.0.2.3"}
-        assert not any(each.done() for each in (first, second, idle))
+        assert not any(each.done() for each in (first, second, ended))
         connections.gate.set()
-        await asyncio.gather(first, second, idle)
+        await asyncio.gather(first, second, ended)
         assert [[change.added for change in together] for together, _ in connections.ended] == [[1], [1, 1]]
 
     connections = SlowConnections()
