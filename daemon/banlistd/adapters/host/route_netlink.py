@@ -37,6 +37,7 @@ IFLA_XDP_ATTACHED = 2
 IFLA_INFO_KIND = 1
 IFLA_INFO_DATA = 2
 IFLA_BR_NF_CALL_IPTABLES = 36
+IFLA_BR_NF_CALL_IP6TABLES = 37
 RTEXT_FILTER_SKIP_STATS = 1 << 3
 IFA_ADDRESS = 1
 IFA_LOCAL = 2
@@ -96,7 +97,7 @@ class Link:
     """An interface. `kind`: as in `ip link add type`, empty for hardware. `master`: the index of its bridge or bond, or 0.
 
     `calls_rules`: a bridge that sends its packets through the rules of IPv4, whatever the sysctl says. `has_xdp`: an XDP
-    program sees what it receives.
+    program sees what it receives. `calls_rules6`: as `calls_rules`, of IPv6.
     """
 
     index: int
@@ -106,6 +107,7 @@ class Link:
     address: bytes = b""
     calls_rules: bool = False
     has_xdp: bool = False
+    calls_rules6: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def links() -> Iterator[Link]:
             found.get(IFLA_ADDRESS, b""),
             any(data.get(IFLA_BR_NF_CALL_IPTABLES, b"")),
             any(attributes(found.get(IFLA_XDP, b"")).get(IFLA_XDP_ATTACHED, b"")),
+            any(data.get(IFLA_BR_NF_CALL_IP6TABLES, b"")),
         )
 
 

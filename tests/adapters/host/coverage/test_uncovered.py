@@ -51,6 +51,15 @@ def test_a_bridge_with_a_setting_of_its_own_is_covered() -> None:
     assert list(remarks_on_bridges((bridge, UPLINK, GUEST), call_rules=False)) == []
 
 
+def test_a_bridge_that_shows_packets_of_ipv4_alone_is_remarked_on() -> None:
+    ports = (UPLINK, GUEST)
+    for call_rules6, doubt in ((False, ""), (None, " unless net.bridge.bridge-nf-call-ip6tables is 1")):
+        (remark,) = remarks_on_bridges((BRIDGE, *ports), True, call_rules6)
+        assert remark.message.endswith(f"(vnet0): its IPv6 packets pass no rule{doubt}")
+    own = Link(1, "br0", "bridge", calls_rules=True, calls_rules6=True)
+    assert list(remarks_on_bridges((own, *ports), False, False)) == []
+
+
 def test_guests_with_a_tap_on_a_link_are_remarked_on_together() -> None:
     taps = [Link(number, f"tap{number}", "macvtap", address=bytes([2, number])) for number in range(5)]
     (remark,) = remarks_on_guests([UPLINK, *taps], [(2, tap.address) for tap in taps])
@@ -87,11 +96,12 @@ async def test_a_macvlan_in_another_namespace_is_found() -> None:
 
 @in_network_namespace
 def test_links_are_read_with_their_kind_and_their_bridge() -> None:
-    ip("link", "add", "br0", "type", "bridge", "nf_call_iptables", "1")
+    ip("link", "add", "br0", "type", "bridge", "nf_call_iptables", "1", "nf_call_ip6tables", "1")
     ip("link", "add", "g0", "type", "veth", "peer", "name", "g1")
     ip("link", "set", "g0", "master", "br0")
     found = {link.name: link for link in links()}
     assert (found["br0"].kind, found["br0"].calls_rules, found["br0"].master) == ("bridge", True, 0)
+    assert found["br0"].calls_rules6
     assert (found["g0"].kind, found["g0"].master, found["g1"].master) == ("veth", found["br0"].index, 0)
     assert len(found["g0"].address) == 6
 

@@ -41,6 +41,7 @@ _HOOKED = struct.pack("=H", _CHAIN_HOOK)
 _FORWARDING = text_attribute(1, "fwd")  # NFTA_EXPR_NAME of the statement `fwd to`
 
 _BRIDGE_SYSCTL = "proc/sys/net/bridge/bridge-nf-call-iptables"
+_BRIDGE_SYSCTL6 = "proc/sys/net/bridge/bridge-nf-call-ip6tables"
 _BRIDGE_MODULE = "sys/module/br_netfilter"
 _WHERE_IT_SHOWS = ("sys/module", "proc/sys/net")
 _GUEST_PORTS = frozenset({"veth", "tun"})
@@ -82,15 +83,16 @@ class UncoveredTraffic:
             found = tuple(links())
         except OSError:
             return ()
-        remarks = [*remarks_on_bridges(found, self.bridges_call_rules()), *remarks_on_guests(found, _guests())]
+        called = self.bridges_call_rules(), self.bridges_call_rules(_BRIDGE_SYSCTL6)
+        remarks = [*remarks_on_bridges(found, *called), *remarks_on_guests(found, _guests())]
         remarks += [*remarks_on_programs(found), *remarks_on_filters(found, _filters())]
         remarks += [remark_on_ingress(*each) for each in self._forwarding_tables()]
         return [*remarks, *(remark_on_flowtable(*each) for each in self._flowtables())]
 
-    def bridges_call_rules(self) -> bool | None:
+    def bridges_call_rules(self, setting: str = _BRIDGE_SYSCTL) -> bool | None:
         """Whether br_netfilter shows bridged packets to the rules; None where unit (ProcSubset=pid) or container hide it."""
         try:
-            return (self._root / _BRIDGE_SYSCTL).read_text().strip() == "1"
+            return (self._root / setting).read_text().strip() == "1"
         except OSError:
             is_hidden = not any((self._root / place).is_dir() for place in _WHERE_IT_SHOWS)
             return None if is_hidden or (self._root / _BRIDGE_MODULE).exists() else False
@@ -158,16 +160,23 @@ def _filters() -> Mapping[int, Sequence[IngressFilter]]:
         return {}
 
 
-def remarks_on_bridges(found: Sequence[Link], call_rules: bool | None) -> Iterator[Remark]:
-    """One for each bridge that joins guests to the network outside and does not show their packets to the rules."""
+def remarks_on_bridges(found: Sequence[Link], call_rules: bool | None, call_rules6: bool | None = True) -> Iterator[Remark]:
+    """One for each bridge that joins guests to the network outside and does not show their packets to the rules.
+
+    `call_rules`, `call_rules6`: whether bridges show those of IPv4 and of IPv6; None: that cannot be found out.
+    """
     for bridge in found:
         ports = [link for link in found if link.master == bridge.index]
         guests = [link.name for link in ports if link.kind in _GUEST_PORTS]
-        if bridge.kind != "bridge" or not guests or len(guests) == len(ports) or bridge.calls_rules or call_rules:
+        if bridge.kind != "bridge" or not guests or len(guests) == len(ports):
             continue
-        doubt = "" if call_rules is False else " unless net.bridge.bridge-nf-call-iptables is 1"
+        is_shown, is_shown6 = bridge.calls_rules or call_rules, bridge.calls_rules6 or call_rules6
+        if is_shown and is_shown6:
+            continue
+        concerned, setting = ("IPv6 packets", is_shown6) if is_shown else ("packets", is_shown)
+        doubt = "" if setting is False else f" unless net.bridge.bridge-nf-call-ip{'6' if is_shown else ''}tables is 1"
         yield Remark(
-            f"bans do not cover the guests on bridge {bridge.name} ({_few(guests)}): its packets pass no rule{doubt}",
+            f"bans do not cover the guests on bridge {bridge.name} ({_few(guests)}): its {concerned} pass no rule{doubt}",
             f"load br_netfilter and set net.bridge.bridge-nf-call-iptables and -ip6tables to 1, or {_IN_THE_GUEST}",
         )
 
