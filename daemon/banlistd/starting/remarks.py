@@ -15,6 +15,7 @@ from banlistd.core.config.catalogue.in_use import remarks_on_lists
 from banlistd.core.config.combining.sources import remarks_on_unused
 from banlistd.core.config.model import Config
 from banlistd.core.config.reading.fleet_parts import remarks_on_cosigned
+from banlistd.core.download.intervals import remarks_on_turns
 from banlistd.core.feeds.health.newest import OfNewest
 from banlistd.daemon import Service
 from banlistd.model import Remark
@@ -32,7 +33,7 @@ def file_remarks(places: Paths, config: Config) -> Sequence[Remark]:
 
 def list_remarks(config: Config) -> Sequence[Remark]:
     """On the lists that a configuration polls, as the catalogue has them, and on those that it cannot use or publish."""
-    on_use = [*remarks_on_unused(config), *remarks_on_cosigned(config)]
+    on_use = [*remarks_on_unused(config), *remarks_on_turns(config.sources), *remarks_on_cosigned(config)]
     return [*remarks_on_lists(config, config_file.load_catalogue()), *on_use]
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banlistd.core.download.intervals import LastRequest, Rest, download_place, rest_before_next
+from banlistd.core.download.intervals import LastRequest, Rest, download_place, remarks_on_turns, rest_before_next
 from banlistd.core.download.retry import LONGEST_RETRY_AFTER
 from banlistd.formats import Format, FormatType
 from banlistd.model import SourceId
@@ -56,3 +56,15 @@ def test_a_place_is_the_same_under_another_name_and_in_another_format() -> None:
     other = source(SourceId("other"), url="https://lists.example/a", format=Format(FormatType.PLAIN))
     assert download_place(one) == download_place(other)
     assert download_place(one) != download_place(source(ONE, url="https://lists.example/b"))
+
+
+def test_sources_that_take_turns_at_a_publisher_are_remarked_on() -> None:
+    one, url = source(ONE, url="https://lists.example/a", minimum=3600.0), "https://lists.example/a"
+    other = source(SourceId("other"), url=url, format=Format(FormatType.PLAIN))
+    (remark,) = remarks_on_turns([one, other, source(SourceId("apart"), url="https://lists.example/b", minimum=60.0)])
+    assert remark.message == (
+        "other: it asks for the list of one, and its publisher allows one request in 1h: one of them comes late each time"
+    )
+    assert remark.hint == "poll it once, and write merge: [one] in place of the url"
+    assert remarks_on_turns([source(ONE, url=url), other]) == []
+    assert remarks_on_turns([one, source(SourceId("other"), url=url, enabled=False)]) == []

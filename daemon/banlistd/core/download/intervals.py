@@ -1,12 +1,14 @@
 """How soon a list may be asked for again: what its publisher allows, and what its server asked for. Times are handed in."""
 
 import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from banlistd.core.config.kinds import show_duration
 from banlistd.core.config.model import Source
 from banlistd.core.download.retry import LONGEST_RETRY_AFTER
+from banlistd.model import Remark
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,25 @@ def rest_before_next(last: LastRequest, minimum: float | None, now: float) -> Re
 def download_place(source: Source) -> str:
     """A key of the place that a list is downloaded from, whatever its source is called and however the list is read."""
     return _place_of(source.urls)
+
+
+def remarks_on_turns(sources: Iterable[Source]) -> Sequence[Remark]:
+    """On sources that ask for the same list where its publisher limits requests: they take turns, and so come late.
+
+    A list of which only the format or the action differs is asked for once for each source.
+    """
+    first: dict[str, Source] = {}
+    remarks = []
+    for source in sources:
+        if not source.enabled or source.url is None:
+            continue
+        other = first.setdefault(download_place(source), source)
+        minimum = max((one.minimum for one in (source, other) if one.minimum is not None), default=None)
+        if other is not source and minimum is not None:
+            words = f"{source.id}: it asks for the list of {other.id}, and its publisher allows one request in"
+            hint = f"poll it once, and write merge: [{other.id}] in place of the url"
+            remarks.append(Remark(f"{words} {show_duration(minimum)}: one of them comes late each time", hint))
+    return remarks
 
 
 # Metrics ask for thousands of them every minute.
