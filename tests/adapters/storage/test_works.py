@@ -55,6 +55,7 @@ async def held(database: Database) -> tuple[asyncio.Task[None], threading.Event]
 
 
 @pytest.mark.parametrize("count", [3, 300])
+@patch("banlistd.adapters.storage.works._LONGEST", 3600.0)
 def test_writes_that_wait_share_transactions(tmp_path: Path, count: int) -> None:
     async def use(database: Database) -> None:
         statements: list[str] = []
@@ -67,6 +68,22 @@ def test_writes_that_wait_share_transactions(tmp_path: Path, count: int) -> None
         assert 1 <= statements.count("BEGIN IMMEDIATE") <= 1 + count // 25
 
     assert len(life(tmp_path, use)) == count
+
+
+@patch("banlistd.adapters.storage.works._LONGEST", -1.0)
+def test_a_turn_that_takes_long_takes_no_further_work_and_the_others_follow_in_order(tmp_path: Path) -> None:
+    async def use(database: Database) -> None:
+        statements: list[str] = []
+        first, go_on = await held(database)
+        await_trace = asyncio.ensure_future(database._connection.set_trace_callback(statements.append))
+        writes = [inserting(database, f"s{mark}", mark) for mark in range(1, 41)]
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(first, await_trace, *writes)
+        assert [write.result() for write in writes[:3]] == [[], ["s1"], ["s1", "s2"]]
+        assert statements.count("BEGIN IMMEDIATE") == 40
+
+    assert life(tmp_path, use) == [f"s{mark}" for mark in range(1, 41)]
 
 
 def test_a_fault_of_one_write_does_not_concern_those_that_share_its_transaction(tmp_path: Path) -> None:
