@@ -9,7 +9,7 @@ from banlistd.backends import BackendName
 from banlistd.control_api import Verdict
 from banlistd.core.config.model import Config
 from banlistd.errors import FirewallError
-from banlistd.model import Action, Remark
+from banlistd.model import Action, Marker, Remark
 from banlistd.scopes.names import is_by_hand
 from banlistd.services.verdicts import coverage
 from banlistd.services.verdicts.coverage import HostVerdict, without_content
@@ -84,6 +84,39 @@ def test_a_change_that_failed_degrades_and_one_under_way_does_not(tmp_path: Path
         assert TWO in (await judged(world)).reasons[0].message
 
     run(Environment(tmp_path), config_of(source(ONE), source(TWO)), life)
+
+
+def test_a_change_that_begins_while_the_rules_are_read_is_not_waited_for(tmp_path: Path) -> None:
+    class Changing(Kernel):
+        async def gaps(self) -> Sequence[Remark]:
+            await begins()
+            return ()
+
+        async def markers(self) -> tuple[Marker, ...]:
+            assert not under_way
+            return await super().markers()
+
+    kernel, under_way = Changing(), list[str]()
+
+    async def begins() -> None:
+        """Nothing yet."""
+
+    async def life(world: DaemonWorld) -> None:
+        async def begin() -> None:
+            await world.enforcer._lock.acquire()
+            under_way.append("change")
+
+        nonlocal begins
+        await world.poll(ONE)
+        begins = begin
+        try:
+            assert await judged(world) == HostVerdict(Verdict.PROTECTED, [])
+            assert under_way == ["change"]
+        finally:
+            world.enforcer._lock.release()
+            under_way.clear()
+
+    run(Environment(tmp_path, kernel), config_of(source(ONE)), life)
 
 
 def test_a_firewall_that_cannot_be_read_is_open_and_a_backend_that_bans_nothing_as_well(tmp_path: Path) -> None:

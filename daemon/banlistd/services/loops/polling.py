@@ -19,10 +19,10 @@ from banlistd.services.reloading.live_config import LiveConfig
 
 _LOG = logging.getLogger(__name__)
 
-_TOGETHER, _APART = 50, 0.02
+_TOGETHER, _APART = 25, 0.02
 """Timers that begin at the same time, and seconds between two such groups. The first steps of 5,000 take the event loop half a
 second, and `banlistctl status` waits for each turn of it: that took 0.3 to 0.5 s with groups of 250 (measured). Imports do not
-wait for them: some 300 are done in a second, and 2,500 begin.
+wait for them: some 300 are done in a second, and 1,250 begin.
 """
 
 

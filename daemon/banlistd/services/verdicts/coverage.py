@@ -64,9 +64,11 @@ class Coverage:
 
     async def _of_rules(self) -> tuple[list[Remark], list[Remark]]:
         """What the firewall lacks, and what is not known of it."""
-        is_settled = await self._is_settled()
-        state = self._enforcer.state
+        is_settled = await self._is_settled(_PATIENCE)
         gaps = [*await self._gaps()]
+        # A change that has begun meanwhile would keep the markers waiting until its end.
+        is_settled = is_settled and await self._is_settled(0.0)
+        state = self._enforcer.state
         if is_settled and state is not None and not gaps:
             try:
                 lost = missing_markers(state.markers, await self._enforcer.markers())
@@ -75,9 +77,9 @@ class Coverage:
             gaps += [lost] if lost else []
         return gaps, [_UNKNOWN] if is_settled and state is None else []
 
-    async def _is_settled(self) -> bool:
+    async def _is_settled(self, patience: float) -> bool:
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(patience):
                 await self._enforcer.wait_until_idle()
         except TimeoutError:
             return False
