@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import re
+import resource
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -275,6 +276,42 @@ def test_a_free_process_whose_forker_is_killed_costs_no_list(forks: Forks) -> No
     assert first == ["0"]
     # One of them may have been read when its process ended with the forker.
     assert sum(other != [str(number)] for number, other in enumerate(others, 1)) <= 1
+
+
+@pytest.mark.parametrize("publisher", ["", MINE])
+def test_a_list_whose_forker_has_just_been_killed_is_read_by_a_process_of_its_own(publisher: str, forks: Forks) -> None:
+    async def life() -> list[str] | str:
+        async with parsers_of() as parsers:
+            await found(parsers, b"192.0.2.8\n", publisher)
+            os.kill(forks.forkers[0].pid, signal.SIGKILL)
+            # The event loop gets no turn, in which it would see the end.
+            os.waitid(os.P_PID, forks.forkers[0].pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222 - that is wanted
+            return await found(parsers, b"192.0.2.9\n", publisher)
+
+    assert asyncio.run(life()) == ["9"]
+    assert len(forks.several) == 2
+
+
+@pytest.mark.parametrize("publisher", ["", MINE])
+@pytest.mark.parametrize("more", range(5))
+def test_where_no_process_can_start_the_list_has_an_error_that_says_why(more: int, publisher: str) -> None:
+    """There are so many more descriptors than are open."""
+
+    async def life() -> list[list[str] | str]:
+        async with parsers_of() as parsers:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            results = [await found(parsers, b"192.0.2.7\n", publisher)]
+            lowest = os.dup(0)
+            os.close(lowest)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + more, hard))
+            try:
+                results.append(await found(parsers, b"192.0.2.8\n", publisher))
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            return [*results, await found(parsers, b"192.0.2.9\n", publisher)]
+
+    message = "cannot start the process that reads lists: Too many open files"
+    assert asyncio.run(life()) == [["7"], message, ["9"]]
 
 
 _LIAR = """

@@ -18,13 +18,14 @@ from banlistd.adapters.parser_process import child
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job
 from banlistd.adapters.parser_process.result import MAX_RESULT
-from banlistd.adapters.parser_process.running import START, RunningParser
+from banlistd.adapters.parser_process.running import START, RunningParser, start_faults
 from banlistd.adapters.parser_process.sharing import Group, SharedProcess, SharedProcesses, SharedSession
 from banlistd.adapters.parser_process.starting import (
     BegunForker,
     Descriptors,
     Forker,
     OnEnd,
+    ParserProcess,
     SpawnedParser,
     StartParser,
     started,
@@ -94,7 +95,10 @@ class ParserProcesses:
         next_path: str = "",
         publisher: str = "",
     ) -> AsyncIterator[RunningParser | SharedSession]:
-        """Start a process, wait for one of two places, and end it when the block is left, however that happens."""
+        """Start a process, wait for one of two places, and end it when the block is left, however that happens.
+
+        Raises FetchError where none starts.
+        """
         many = self._slots.locked()
         self._sessions += 1
         if self._idle is not None:
@@ -105,7 +109,8 @@ class ParserProcesses:
             with self._shared.expecting(group) as take:
                 async with self._starts:
                     job = Job(replace(form, now=int(self._now())), max_bytes, encoding, limits, next_path)
-                    session = self._begun(job, group, take, await self._forker_for(many=many))
+                    with start_faults():
+                        session = self._begun(job, group, take, await self._forker_for(many=many))
                     has_place = False
                     try:
                         has_place = await self._slots.acquire()
@@ -132,18 +137,30 @@ class ParserProcesses:
         """A fork while lists wait, or one that has read others, if there can be forks; otherwise a process of its own."""
         if forker is None:
             return RunningParser(partial(_spawned, self._program), job)
+        start = self._start_by(forker)
         if group is None:
-            return RunningParser(forker.start, job)
+            return RunningParser(start, job)
         process = take()
         if process is not None:
             with suppress(OSError):  # it has ended meanwhile
                 return SharedSession(self._shared, group, process, job, self._start_alone)
-        return SharedSession(self._shared, group, SharedProcess(forker.start), job, self._start_alone)
+        return SharedSession(self._shared, group, SharedProcess(start), job, self._start_alone)
 
     async def _start_alone(self) -> StartParser:
         """For a list whose process had read others, and did not do well."""
         forker = await self._forker_for(many=False)
-        return forker.start if forker is not None else partial(_spawned, self._program)
+        return self._start_by(forker) if forker is not None else partial(_spawned, self._program)
+
+    def _start_by(self, forker: Forker) -> StartParser:
+        """A fork or, where the process that forks has ended unseen (memory was short), a process of its own."""
+
+        def start(job: Job, descriptors: Descriptors, on_end: OnEnd) -> ParserProcess:
+            with suppress(OSError):
+                return forker.start(job, descriptors, on_end)
+            # It reads one list, so it takes no socket for further ones.
+            return _spawned(self._program, job, descriptors[:3], on_end)
+
+        return start
 
     async def _forker_for(self, *, many: bool) -> Forker | None:
         if many and self._forker is None:

@@ -10,7 +10,8 @@ import asyncio
 import fcntl
 import os
 import signal
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
 from banlistd.adapters.parser_process import child
 from banlistd.adapters.parser_process.answer import ANSWER_SIZE, Answer, Status, decoded_answer
@@ -26,6 +27,16 @@ START = 30.0
 """Seconds: 0.15 on a machine that is idle (measured), 1.6 on one with eight others on each core."""
 
 _WHOLE = len(child.READY) + ANSWER_SIZE
+
+
+@contextmanager
+def start_faults() -> Iterator[None]:
+    """What the system says where it starts no process (descriptors, processes, memory) becomes a FetchError."""
+    try:
+        yield
+    except OSError as exc:
+        hint = "is there too little memory, or are there too many processes or open files?"
+        raise FetchError(f"cannot start the process that reads lists: {exc.strerror}", hint) from exc
 
 
 class RunningParser:

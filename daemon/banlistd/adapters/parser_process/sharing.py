@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from banlistd.adapters.parser_process.confinement import Limits
 from banlistd.adapters.parser_process.job import Job, encoded_job
-from banlistd.adapters.parser_process.running import RunningParser
+from banlistd.adapters.parser_process.running import RunningParser, start_faults
 from banlistd.adapters.parser_process.starting import Descriptors, OnEnd, ParserProcess, StartParser
 from banlistd.core.feeds.parsed_list import ParsedList
 from banlistd.errors import FetchError, ParseError
@@ -71,6 +71,7 @@ class SharedProcess:
 
     def kill(self) -> None:
         self._channel.close()
+        self._theirs.close()
         if self._process is not None:
             self._process.kill()
 
@@ -205,7 +206,8 @@ class SharedSession:
         """A process that reads this list alone, and has what was fed. Raises as `feed` does."""
         await self._parser.close()
         self._is_used, self._process = False, None
-        self._parser = RunningParser(await self._alone(), self._job)
+        with start_faults():
+            self._parser = RunningParser(await self._alone(), self._job)
         await self._parser.ready()
         for piece in self._body:
             await self._parser.feed(piece)
