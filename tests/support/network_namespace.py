@@ -14,9 +14,9 @@ import subprocess
 import threading
 import time
 from asyncio import run
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -63,6 +63,20 @@ class NetworkNamespace:
         done = self.run(functools.partial(_command, words, given))
         assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
         return str(done.stdout)
+
+
+@contextmanager
+def packets_in_order() -> Iterator[None]:
+    """What this thread sends meanwhile arrives in that order, whatever its sockets: it stays on one processor.
+
+    Packets that arrive wait in a queue of the processor that sent them (`netif_rx`), and a busy one empties its queue late.
+    """
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(processors)[os.getpid() % len(processors)]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, processors)
 
 
 def in_network_namespace(test: Callable[..., Any]) -> Callable[..., None]:

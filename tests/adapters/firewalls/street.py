@@ -3,6 +3,7 @@
 Whether a packet was let through is asked without waiting: another one that is not banned is sent after it, and arrives last.
 """
 
+import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -15,7 +16,7 @@ from adapters.firewalls.holdings import addresses
 from banlistd.core.ruleset.diff import difference
 from banlistd.core.ruleset.state import FirewallState
 from banlistd.ports import Firewall
-from support.network_namespace import NetworkNamespace, settle, settle_address
+from support.network_namespace import NetworkNamespace, packets_in_order, settle, settle_address
 
 BAD4, BAD6 = "198.51.100.7", "2001:db8:bad::7"
 GOOD4, GOOD6 = "198.51.100.250", "2001:db8:900d::250"
@@ -111,6 +112,7 @@ def laid_out(firewall: str, make: Callable[[], Firewall]) -> Iterator[Street]:
         guard.run(_forward)
         for namespace in (peer, guard, inner):
             namespace.run(settle)
+        stack.enter_context(packets_in_order())
         yield Street(firewall, make, peer, guard, inner)
 
 
@@ -174,6 +176,7 @@ def flooded(street: Street) -> Iterator[DatagramFlood]:
 
 
 def _pour(sender: socket.socket, place: tuple[str, int], over: Event) -> None:
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))  # not only where the test's own thread is
     while not over.is_set():
         sender.sendto(b"asked", place)
 

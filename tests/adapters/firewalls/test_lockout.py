@@ -34,7 +34,7 @@ from banlistd.services.null_objects import NoAnnouncer, NoBootSnapshots, NoConne
 from banlistd.services.protected_host import ProtectedHost
 from support.data import real_list
 from support.fakes import FakeLogins
-from support.network_namespace import NetworkNamespace, settle, settle_address
+from support.network_namespace import NetworkNamespace, packets_in_order, settle, settle_address
 
 FEED = SourceId("feed")
 GUARD = ("198.51.100.2", "2001:db8:9::2")
@@ -138,6 +138,7 @@ def scene(tmp_path: Path) -> Iterator[LockoutCase]:
             namespace.run(settle)
         (tmp_path / "etc").mkdir()
         (tmp_path / "etc/resolv.conf").write_text("".join(f"nameserver {address}\n" for address in RESOLVER), encoding="ascii")
+        stack.enter_context(packets_in_order())
         yield LockoutCase(guard, outside, tmp_path)
 
 

@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing
 from types import TracebackType
 from typing import Self
 
-from support.network_namespace import NetworkNamespace
+from support.network_namespace import NetworkNamespace, packets_in_order
 from system.boot.machine import PATIENCE, Machine
 
 HERE = "10.9.0.1"
@@ -68,6 +68,7 @@ class Visitor:
                 stack.enter_context(closing(self.network.run(functools.partial(_bound, address))))
                 for address in (source, self._clean)
             )
+            stack.enter_context(packets_in_order())
             sender.sendto(b"asked", receiver.getsockname())
             herald.sendto(b"last", receiver.getsockname())
             heard = [receiver.recv(16)]
