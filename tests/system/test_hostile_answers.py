@@ -92,6 +92,7 @@ ROWS: Mapping[str, Row] = {
     "many-headers": answered(lambda: with_head(b"a: b\r\n" * 1_000_000), FAILED, MANY_HEADERS),
     "large-etag": answered(lambda: with_head(b'ETag: "%s"\r\n' % (b"e" * 2**20)), FAILED, "a header of more than 65536 bytes"),
     "long-etag": answered(lambda: with_head(b'ETag: "%s"\r\n' % (b"e" * 8000), LIST)),
+    "etag-of-json": answered(lambda: with_head(b'ETag: {"a":1}\r\n', LIST)),
     "etag-with-a-line-break": answered(lambda: with_head(b'ETag: "a\x1b[31m\rX: y"\r\n'), FAILED, NOT_HTTP),
     "chunk-extension": answered(lambda: chunked(b"d;", b"x" * 5_000_000, b"\r\n", LIST, b"\r\n")),
     "tiny-chunks": answered(lambda: chunked(b"1\r\n#\r\n" * 200_000, b"e\r\n\n", LIST, b"\r\n")),
@@ -174,7 +175,7 @@ def _ask(stack: ExitStack, folder: Path) -> Answered:
         assert found is not None, f"nothing came of {name}"
         events[name] = found
     growth = _memory(daemon, "VmHWM") - idle
-    assert installation.ctl("refresh", "long-etag").returncode == 0
+    assert installation.ctl("refresh", "long-etag", "etag-of-json").returncode == 0
     commands = (("sources",), ("history", "--limit", "200"), ("quarantine",), ("status",))
     shown = {command[0]: installation.ctl(*command).stdout for command in commands}
     timers = {timer["id"]: timer for timer in installation.ask("timers")}

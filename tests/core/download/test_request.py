@@ -64,3 +64,10 @@ def test_a_request_does_not_show_its_secrets() -> None:
     shown = repr(request("https://feed.example/?k=${credential:key}", headers={"X-Key": "typed in clear"}))
     assert "hush" not in shown
     assert "typed in clear" not in shown
+
+
+@pytest.mark.parametrize("etag", ['{"a":1}', '{"a":"b"}', "[]", '{"a":' + "[" * 1000])
+def test_an_etag_of_a_server_is_never_read(etag: str) -> None:
+    source = Source(id=SourceId("a-list"), url="https://feed.example/list")
+    ((asked,),) = wishes_for(source, Validators(etag), {}, "banlistd/1", [("2026", "11", "28")])
+    assert asked.headers["If-None-Match"] == etag

@@ -13,12 +13,16 @@ def url_key(url: str) -> str:
 
 
 def split_validators(validators: Validators) -> Mapping[str, Validators]:
-    """By `url_key`; none for validators of one body."""
+    """By `url_key`; none for what `joint_validators` has not made: in the ETag of one body its server may write anything."""
     try:
         document = json.loads(validators.etag) if validators.etag.startswith("{") else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return {key: Validators(etag, last_modified) for key, (etag, last_modified) in document.items()}
+    return {key: Validators(*known) for key, known in document.items() if _are_validators(known)}
+
+
+def _are_validators(known: object) -> bool:
+    return isinstance(known, list) and len(known) == 2 and all(isinstance(one, str) for one in known)  # noqa: PLR2004 - two
 
 
 def joint_validators(parts: Mapping[str, Validators], body_hash: str) -> Validators:
