@@ -159,6 +159,18 @@ def test_an_unforeseen_fault_of_one_source_is_recorded_and_the_others_go_on(tmp_
     run(Environment(tmp_path), BOTH, life, before=before, serve=True)
 
 
+def test_an_unforeseen_fault_of_one_source_ends_no_refresh(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        world.fetcher.faults[ONE] = ZeroDivisionError("nobody thought of this")
+        one, two = await world.service.refresh()
+        assert (one.kind, two.kind) == (OutcomeKind.FAILED, OutcomeKind.COMPLETED)
+        assert "unforeseen error" in one.error
+        assert world.banned() == {"192.0.2.2"}
+        assert (await world.announcer.until(EventName.SERVICE_FAULT, ONE)).fields["ERROR_CLASS"] == "ZeroDivisionError"
+
+    run(Environment(tmp_path), BOTH, life)
+
+
 def test_a_source_with_a_fault_is_tried_again_after_a_while(tmp_path: Path) -> None:
     async def before(world: DaemonWorld) -> None:
         world.fetcher.faults[ONE] = ZeroDivisionError("nobody thought of this")

@@ -13,11 +13,14 @@ from banlistd.control_api import RefreshProgress
 from banlistd.core.config.combining.sources import allowing_first, import_waves
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.guards import waits
+from banlistd.errors import BanlistdError
 from banlistd.model import Outcome, OutcomeKind, SourceId
 from banlistd.services.loops.faults import FaultRecorder
 from banlistd.services.reloading.live_config import LiveConfig
 
 _LOG = logging.getLogger(__name__)
+
+_UNFORESEEN = "an unforeseen error (the journal says which: this is a fault of banlistd, report it)"
 
 _TOGETHER, _APART = 25, 0.02
 """Timers that begin at the same time, and seconds between two such groups. The first steps of 5,000 take the event loop half a
@@ -197,7 +200,12 @@ class PollLoop:
         return True
 
     async def _import_for(self, refresh: _Refresh, source: Source, *, anyway: bool) -> Outcome:
-        outcome = await self._import(source, anyway=anyway)
+        """An unforeseen error is recorded, and is the outcome of this source alone."""
+        failed = Outcome(source.id, OutcomeKind.FAILED, error=_UNFORESEEN, exit_code=BanlistdError.exit_code)
+        work = partial(self._import, source, anyway=anyway)
+        outcome = await self._faults.attempt(work, failed=failed, source_id=source.id)
+        if outcome is failed:
+            self._back_off(source)
         refresh.done += 1
         return outcome
 
