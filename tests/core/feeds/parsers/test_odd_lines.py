@@ -378,6 +378,25 @@ def test_records_without_directives_are_a_zone(line: str) -> None:
     assert _read(f"{line}\n") == "198.51.100.7"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '7.100.51.198 IN TXT "listed (see https://list.example; by mail"',
+        r'7.100.51.198 IN TXT "a \" (" "(b"',
+        "7.100.51.198 IN TXT listed ; (see there",
+        '; "quoted (',
+        "# listed (daily",
+    ],
+)
+def test_a_bracket_in_a_text_or_a_remark_hides_no_record(line: str) -> None:
+    assert _read(f"$TTL 300\n{line}\n9.113.0.203 IN A 127.0.0.2\n").endswith("203.0.113.9")
+
+
+def test_a_zone_whose_bracket_has_no_end_is_refused() -> None:
+    with pytest.raises(ParseError, match="line 2 has no end"):
+        parse(b"$TTL 300\n@ IN SOA ns.example. host.example. (\n9.113.0.203 IN A 127.0.0.2\n")
+
+
 def test_a_policy_that_lets_through_is_an_exception() -> None:
     body = "24.0.100.51.198.rpz-ip CNAME .\n32.7.100.51.198.rpz-ip CNAME rpz-passthru.\n"
     assert _read(body) == _REST

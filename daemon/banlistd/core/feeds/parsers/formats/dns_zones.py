@@ -10,6 +10,7 @@ from banlistd.core.feeds.parsers.formats.plain import TOO_LONG
 from banlistd.core.feeds.parsers.parsed import Harvest
 from banlistd.core.feeds.parsers.spans import network_of, prefix_of, quad
 from banlistd.core.feeds.parsers.text import LONGEST_LINE, LatePattern, is_most, is_silent, lines_of
+from banlistd.errors import ParseError
 from banlistd.formats import Format, FormatType
 from banlistd.model import Span
 
@@ -21,6 +22,9 @@ _RECORD = LatePattern(
 _CLASSED = LatePattern(r"\S++(?:\s++\d{1,10}[smhdwSMHDW]?+)?+\s++IN\s++(?:A|TXT|CNAME|NS|SOA)\s", re.IGNORECASE)
 _DIRECTIVE = LatePattern(r"\$(?:ORIGIN|TTL|INCLUDE|GENERATE)\b", re.IGNORECASE)
 _QUADS = LatePattern(r"((?:\*|[0-9]{1,3})(?:\.[0-9]{1,3}){1,4})(?:\.([A-Za-z_][^\s]*+|[0-9A-Za-z_-]*[A-Za-z_-][^\s]*+))?\.?")
+_NO_CODE = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|;.*')
+"""A text between quotes, or a remark."""
+
 _TRIGGERS = ("rpz-ip", "rpz-client-ip")
 _HEXTETS = LatePattern(r"([0-9]{1,3})((?:\.(?:zz|[0-9a-f]{1,4})){1,8})\.(?:rpz-ip|rpz-client-ip)(?:\..*)?", re.IGNORECASE)
 """Of IPv6: the length, then the groups in reverse, `zz` for the gap."""
@@ -32,19 +36,28 @@ _OWN = ("NS", "SOA", "MX", "DNSKEY", "RRSIG", "NSEC", "NSEC3", "CAA", "SRV")
 
 def parse_zone(body: bytes, form: Format, harvest: Harvest) -> Format:
     """Names of A, TXT and CNAME records; `rpz-passthru` is an exception. A line that begins with a blank goes on."""
-    in_brackets = False
+    in_brackets, opened = False, 0
     for number, line in lines_of(body):
         text = line.strip()
         if len(line) > LONGEST_LINE:
             harvest.reject(number, text, TOO_LONG)
             continue
         was_in_brackets = in_brackets
-        code = text.partition(";")[0]
+        code = "" if is_silent(text) else _code(text)
+        if not in_brackets and "(" in code:
+            opened = number
         in_brackets = (in_brackets or "(" in code) and ")" not in code
         if is_silent(text) or was_in_brackets or text[0] in "$@" or line[:1].isspace():
             continue
         _read_record(number, text, harvest)
+    if in_brackets:
+        raise ParseError(f"the bracket that opens in line {opened} has no end", "what comes after it may be records, or not")
     return form
+
+
+def _code(text: str) -> str:
+    """A line without its remark, and without what is between quotes, where brackets and semicolons mean nothing."""
+    return _NO_CODE.sub("", text) if '"' in text else text.partition(";")[0]
 
 
 def _read_record(number: int, text: str, harvest: Harvest) -> None:
