@@ -102,3 +102,21 @@ def test_none_of_a_flood_of_bans_is_lost_by_a_kill_of_banlistd(tmp_path: Path) -
             lifted = place.ask("unban", "--origin", "fail2ban/sshd")["removed"]
             assert {row["address"] for row in lifted} == every
             assert daemon.terminate() == 0
+
+
+@in_network_namespace
+def test_a_ban_longer_than_any_of_banlistd_and_what_is_no_address_take_no_other_ban_with_them(tmp_path: Path) -> None:
+    with guarded(tmp_path) as (place, fail2ban):
+        fail2ban.client("set", "sshd", "banip", "203.0.113.7", "anna", "192.0.2.0/4", "198.51.100.9 for 1h x", "198.51.100.9#x")
+        fail2ban.client("set", "sshd", "bantime", "629145600")  # 600 s, doubled 20 times by bantime.increment
+        fail2ban.client("set", "sshd", "banip", "203.0.113.8")
+        with running(place, "listed") as daemon:
+            fail2ban.until(lambda: banned(place) == {"203.0.113.7", "203.0.113.8"})
+            ends = {row["address"]: row["expires_at"] - row["created_at"] for row in place.ask("bans")}
+            assert ends["203.0.113.8"] > 3649 * 86400
+            fail2ban.until(lambda: "refuses 'anna': " in fail2ban.log)
+            for word in ("198.51.100.9 for 1h x", "198.51.100.9#x"):
+                assert f"'{word}' is no address, and cannot be banned" in fail2ban.log
+            fail2ban.client("set", "sshd", "banip", "203.0.113.9")
+            fail2ban.until(lambda: "203.0.113.9" in banned(place))
+            assert daemon.terminate() == 0

@@ -19,6 +19,8 @@ import time
 from fail2ban.server.actions import ActionBase
 
 MOST_LINES = 20000  # of one order, so that a later unban does not wait long
+LONGEST = 3650 * 86400  # seconds; banlistd takes no longer end, and bantime.increment doubles the time without a bound
+MOST_REFUSALS = 200  # of what is sent at once; then what is left is sent as it is
 PAUSE = 2.0  # seconds until it tries again
 LAST_SECONDS = 10.0  # of a stop of fail2ban, to send what is left
 
@@ -83,6 +85,10 @@ class BanlistdAction(ActionBase):
         return False
 
     def _put(self, address, order):
+        if "#" in address or len(address.split()) != 1:
+            # What a filter with <F-ID> finds: in a line for banlistd, its first word may be the address of another.
+            self._logSys.error("[%s] %r is no address, and cannot be banned", self._jail.name, address)
+            return
         with self._changed:
             self._waiting.pop(address, None)
             self._waiting[address] = order
@@ -98,8 +104,6 @@ class BanlistdAction(ActionBase):
                 orders = self._taken()
             try:
                 self._send(orders)
-            except RefusedError as error:
-                self._logSys.error("[%s] banlistd: %s", self._jail.name, error)
             except (OSError, ValueError) as error:
                 self._logSys.warning("[%s] banlistd does not answer, will try again: %s", self._jail.name, error)
                 with self._changed:
@@ -122,15 +126,29 @@ class BanlistdAction(ActionBase):
         return orders
 
     def _send(self, orders):
+        """One wrong line makes banlistd refuse the whole order: then each half is sent, until the wrong ones are alone."""
+        waiting, refusals = [list(orders.items())], 0
+        while waiting:
+            some = waiting.pop()
+            try:
+                self._order(dict(some))
+            except RefusedError as error:
+                refusals += 1
+                if len(some) > 1 and refusals < MOST_REFUSALS:
+                    half = len(some) // 2
+                    waiting += [some[half:], some[:half]]
+                else:
+                    more = "" if len(some) == 1 else " and %d more" % (len(some) - 1)
+                    self._logSys.error("[%s] banlistd refuses %r%s: %s", self._jail.name, some[0][0], more, error)
+
+    def _order(self, orders):
         now = time.time()
         command, _, _, is_restored = next(iter(orders.values()))
         lines = [
-            address if command == "unban" or end is None else "%s for %ds" % (address, end - now)
-            for address, (_, end, _, _) in orders.items()
+            address if command == "unban" else self._line(address, end, now, comment)
+            for address, (_, end, comment, _) in orders.items()
             if end is None or end - now >= 1
         ]
-        if command == "ban":
-            lines = [self._with_comment(line, orders) for line in lines]
         if not lines:
             return
         body = {"address": lines, "origin": self._origin}
@@ -143,8 +161,8 @@ class BanlistdAction(ActionBase):
             self._logSys.error("[%s] %s is never banned: %s", self._jail.name, row["address"], row["reason"])
 
     @staticmethod
-    def _with_comment(line, orders):
-        return "%s %s" % (line, orders[line.split(" ", 1)[0]][2])
+    def _line(address, end, now, comment):
+        return "%s %s" % (address if end is None else "%s for %ds" % (address, min(end - now, LONGEST)), comment)
 
     def _ask(self, path, body):
         data = json.dumps(body).encode()
@@ -163,8 +181,11 @@ class BanlistdAction(ActionBase):
         answer = json.loads(document)
         if b" 200 " in status.split(b"\r\n")[0] + b" ":
             return answer
-        message = answer["error"]["message"]
-        if answer["error"]["exit_code"] in (64, 65):
+        try:
+            message, code = answer["error"]["message"], answer["error"]["exit_code"]
+        except (KeyError, TypeError) as error:
+            raise ValueError("its answer cannot be understood") from error
+        if code in (64, 65):
             raise RefusedError(message)
         raise OSError(message)
 
