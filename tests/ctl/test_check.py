@@ -129,6 +129,16 @@ def test_a_file_and_standard_input_have_a_target_a_line(
     assert asked(daemon) == ["192.0.2.1", "192.0.2.2", "203.0.113.0/24", "2001:db8::1", "\N{REPLACEMENT CHARACTER}"]
 
 
+@pytest.mark.parametrize("command", ["check", "ban", "unban", "confirm"])
+def test_a_range_with_blanks_does_not_wait_for_standard_input(daemon: CannedDaemon, call: CtlCall, command: str) -> None:
+    code, _, err = call(command, "192.0.2.1", "-", "192.0.2.9")
+
+    assert code == 64
+    assert "- is standard input, not a range" in err
+    assert "192.0.2.1-192.0.2.9" in err
+    assert daemon.operations.asked == []
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -413,6 +413,15 @@ def test_timers_say_when_each_source_is_due() -> None:
     assert (second["LAST POLL"], second["NEXT POLL"], second["AT"]) == ("never", "now", "")
 
 
+def test_timers_say_which_source_is_not_polled() -> None:
+    late = {**ANSWERS["timers"][0], "due_at": NOW - 86_400, "suspended": ["paused", "pinned"]}
+
+    first, second = table(page_of(TIMERS, [late, {**late, "due_at": NOW + 600, "suspended": ["pinned"]}], NOW))
+
+    assert (first["NEXT POLL"], first["AT"]) == ("paused, pinned", "")
+    assert (second["NEXT POLL"], second["AT"]) == ("pinned", "")
+
+
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
@@ -437,6 +446,27 @@ def test_refresh_has_a_line_for_each_source(outcome: str, words: str) -> None:
 def test_refresh_fails_if_a_source_was_not_asked(outcomes: tuple[str, ...], code: int) -> None:
     rows: list[Any] = [{"outcome": outcome} for outcome in outcomes]
     assert REFRESH.judge(rows) == code
+
+
+@pytest.mark.parametrize(
+    ("made", "code"), [({}, 65), ({"banned": 1}, 0), ({"renewed": 1}, 0), ({"kept": 1}, 0), ({"skipped": []}, 0)]
+)
+def test_a_ban_of_many_that_are_all_never_banned_is_refused_as_one_is(made: dict[str, Any], code: int) -> None:
+    skipped = [{"address": "10.0.0.1", "reason": "private (RFC 1918)"}]
+    answer: Any = {
+        "origin": "operator",
+        "confirm_by": None,
+        "banned": 0,
+        "renewed": 0,
+        "kept": 0,
+        "skipped": skipped,
+        "spared": [],
+    }
+
+    judged: Any = {**answer, **made}
+    assert BAN.judge(judged) == code
+    one: Any = {**MANUAL_BAN, "new": True, "spared": []}
+    assert BAN.judge(one) == 0
 
 
 def test_ban_shows_its_end_and_what_is_not_in_force() -> None:

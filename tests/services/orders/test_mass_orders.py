@@ -1,12 +1,13 @@
 """Orders about many addresses: every line is read, or none."""
 
+from collections.abc import Callable
 from ipaddress import ip_address
 
 import pytest
 
 from banlistd.errors import UsageError
 from banlistd.model import Family
-from banlistd.services.orders.mass_orders import read_mass_ban, read_mass_unban
+from banlistd.services.orders.mass_orders import read_mass_ban, read_mass_confirm, read_mass_unban
 
 
 def test_a_line_has_an_address_and_may_have_a_time_and_a_comment() -> None:
@@ -32,6 +33,39 @@ def test_the_address_of_the_own_session_is_refused_in_a_network_too() -> None:
     with pytest.raises(UsageError, match=r"line 2: 198.51.100.9 is where your own session comes from"):
         read_mass_ban({"address": ["192.0.2.7", "198.51.100.0/24"], "session": "198.51.100.9"}, 0)
     assert len(read_mass_ban({"address": ["198.51.100.0/24"], "session": "198.51.100.9", "force": True}, 0).orders) == 1
+    several = {"session": "192.0.2.1 2001:db8::1"}
+    with pytest.raises(UsageError, match=r"line 1: 2001:db8::1 is where your own session comes from"):
+        read_mass_ban({"address": ["2001:db8::/64"], **several}, 0)
+    assert len(read_mass_ban({"address": ["2001:db9::/64", "192.0.2.2"], **several}, 0).orders) == 2
+    with pytest.raises(UsageError, match="session: "):
+        read_mass_ban({"address": ["192.0.2.2"], "session": "192.0.2.1 admin"}, 0)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "192.0.2.1 - 192.0.2.9",
+        "192.0.2.1 -192.0.2.9",
+        "192.0.2.0 /24",
+        "192.0.2.0 255.255.255.0",
+        "192.0.2.1 192.0.2.2",
+        "192.0.2.1 198.51.100.0/24, 203.0.113.0/24",
+        "192.0.2.1 for 1h 2001:db8::1",
+    ],
+)
+@pytest.mark.parametrize("read", [read_mass_ban, read_mass_unban, read_mass_confirm])
+def test_a_range_with_blanks_or_a_second_address_is_not_taken_for_a_comment(line: str, read: Callable[..., object]) -> None:
+    fields = {"address": ["203.0.113.7", line]}
+    with pytest.raises(UsageError, match=r"1 line is wrong, and nothing was changed: line 2: .* is no comment"):
+        read(fields, 0) if read is read_mass_ban else read(fields)
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ["- spam", "-", "5 failures", "a.example asked for it", "/etc/passwd was asked for", "10.000 tries", "3:2", "/24h"],
+)
+def test_a_comment_may_begin_with_a_number_or_a_sign(comment: str) -> None:
+    assert read_mass_ban({"address": [f"192.0.2.1 {comment}"]}, 0).orders[0].comment == comment
 
 
 @pytest.mark.parametrize("lines", [[], ["", "# nothing"]])

@@ -16,7 +16,7 @@ from banlistd.core.manual.manual_bans import (
     refusal_of_own_session,
     too_wide,
 )
-from banlistd.core.printing import counted
+from banlistd.core.printing import counted, shown
 from banlistd.errors import UsageError
 
 _Order = TypeVar("_Order", BanOrder, UnbanOrder, ConfirmOrder)
@@ -26,6 +26,8 @@ MOST_LINES = 250_000
 
 _SAMPLE = "192.0.2.1"  # in place of the address, where only the other fields are read
 _MOST_NAMED = 5  # wrong lines in a message
+# What looks like the rest of an address, or like another one. Few comments begin so, and only these are looked at closely.
+_MORE = re.compile(r"/\s*[0-9]+(?!\S)|(?:-\s*)?([0-9A-Fa-f]*[.:]\S*)")
 # It fits every line that is not empty, so no line makes it search long: what reads the parts refuses control characters.
 _LINE = re.compile(r"(\S+)(?:\s+for\s+([0-9]\S*))?(?:\s+(.*))?", re.DOTALL)
 
@@ -123,4 +125,15 @@ def _read(words: str, read: Callable[[str, str | None, str | None], _Order]) -> 
     found = _LINE.fullmatch(words)
     if found is None:
         raise UsageError("is no address with words behind it")
+    if found[3] and (more := _MORE.match(found[3])) and (more[1] is None or _is_address(more[1].rstrip(",;"))):
+        raise UsageError(f"{shown(more[0])} behind {found[1]} is no comment: write one address, network or range a line")
     return read(found[1], found[2], found[3])
+
+
+def _is_address(word: str) -> bool:
+    """Whether it could be banned itself."""
+    try:
+        read_confirm({"address": word})
+    except UsageError:
+        return False
+    return True

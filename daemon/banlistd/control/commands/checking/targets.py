@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 
+from banlistd.control.commands.manual_bans.targets import refuse_blanks_in_range
 from banlistd.core.printing import counted
 from banlistd.errors import UsageError
 
@@ -17,6 +18,7 @@ def requests_of(fields: Mapping[str, object]) -> tuple[Sequence[Mapping[str, obj
     """
     given = fields["address"]
     words = [str(word) for word in given] if isinstance(given, list) else [str(given)]
+    refuse_blanks_in_range(words)
     targets = [target for word in words for target in _targets(word)]
     if len(targets) > MOST_TARGETS:
         found = counted(len(targets), "address", "addresses")

@@ -111,6 +111,13 @@ def _is_one(answer: BanAnswer | BansAnswer) -> TypeGuard[BanAnswer]:
     return "new" in answer
 
 
+def _judge(answer: BanAnswer | BansAnswer) -> int:
+    """As for one that is never banned, where all of many are."""
+    if _is_many(answer) and answer["skipped"] and not (answer["banned"] or answer["renewed"] or answer["kept"]):
+        return RefusedError.exit_code
+    return 0
+
+
 def _page_of_many(answer: BansAnswer, context: PageContext) -> Page:
     more = [f"; {answer[key]:,} {words}" for key, words in _STILL if answer[key]]
     confirm_by = answer["confirm_by"]
@@ -186,7 +193,7 @@ BAN: "Command[OneTarget | ManyLines, BanAnswer | BansAnswer]" = Command(
         Argument(
             "--session",
             "ADDRESS",
-            "where the own session comes from; default: as sshd or logind says",
+            "where the own session comes from; default: as sshd or logind says, with all sessions that the user has",
             kind=own_session,
             default=AUTO,
         ),
@@ -196,10 +203,11 @@ BAN: "Command[OneTarget | ManyLines, BanAnswer | BansAnswer]" = Command(
     page=_page,
     exits={
         64: "it is the address of the own session (--force)",
-        65: "the address must never be banned, or the origin has too many bans, or has banned it already (--confirm)",
+        65: "it, or each of many, must never be banned, or the origin has too many bans, or has banned it already (--confirm)",
         71: "the firewall did not accept the ban",
     },
     errors=(RefusedError, FirewallError, LedgerError),
+    judge=_judge,
     timeout=ORDER_SECONDS,
     requests=one_request,
     max_body=MOST_OCTETS,

@@ -51,7 +51,15 @@ def one_request(fields: Mapping[str, object]) -> tuple[Sequence[Mapping[str, obj
         return [rest], False
     if len(words) == 1 and words[0] != "-":
         return [{**rest, "address": words[0]}], False
+    refuse_blanks_in_range(words)
     return [{**rest, "address": [line for word in words for line in _lines(word)]}], False
+
+
+def refuse_blanks_in_range(words: Sequence[str]) -> None:
+    """Raises UsageError for `a - b`, where the hyphen would be standard input, and a terminal would wait for lines."""
+    if "-" in words[1:-1]:
+        at = words.index("-", 1)
+        raise UsageError("- is standard input, not a range", f"without blanks: {words[at - 1]}-{words[at + 1]}")
 
 
 def _lines(word: str) -> Sequence[str]:
