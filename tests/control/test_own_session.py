@@ -1,5 +1,6 @@
 """The address of the caller's own session: as it is given, as sshd says it, as logind has it under sudo."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,24 @@ def test_sshd_names_the_peer_of_a_shell(tmp_path: Path, peer: str, address: str)
 
 def test_logind_knows_the_session_under_sudo(tmp_path: Path) -> None:
     assert own_session(AUTO, {}, logind(tmp_path, "2001:db8::1")) == "2001:db8::1"
+
+
+def test_in_tmux_all_sessions_count_that_the_same_user_has_now(tmp_path: Path) -> None:
+    root = logind(tmp_path, "192.0.2.1", "0::/user.slice/user-1000.slice/session-12.scope\n")
+    for name, user, state, host in (
+        ("3", 1000, "active", "192.0.2.3"),
+        ("c4", 1000, "online", "2001:db8::4"),
+        ("5", 1000, "closing", "192.0.2.5"),
+        ("6", 1001, "active", "192.0.2.6"),
+        ("7", 1000, "active", "admin.example"),
+        ("8", 1000, "active", "192.0.2.3"),
+    ):
+        (tmp_path / "run/systemd/sessions" / name).write_text(f"UID={user}\nSTATE={state}\nREMOTE_HOST={host}\n")
+    os.mkfifo(tmp_path / "run/systemd/sessions/3.ref")
+    found = own_session(AUTO, {"SSH_CONNECTION": "198.51.100.9 1 192.0.2.2 22"}, root)
+    assert found == "198.51.100.9 192.0.2.1 192.0.2.3 2001:db8::4"
+    (tmp_path / "proc/self/cgroup").write_text("0::/user.slice/user-1000.slice/user@1000.service/tmux-spawn-1.scope\n")
+    assert own_session(AUTO, {}, root) == "192.0.2.3 2001:db8::4"
 
 
 def test_a_name_is_no_address(tmp_path: Path) -> None:

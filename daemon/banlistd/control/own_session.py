@@ -6,27 +6,46 @@ from collections.abc import Mapping
 
 AUTO = "auto"
 
+_PRESENT = ("active", "online")  # sd_session_get_state(3)
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 
 
 def own_session(text: str, environment: Mapping[str, str] = os.environ, root: str = "/") -> str | None:
-    """The address that was given; for `auto` that of the session: sshd says it to a shell, and logind knows it under sudo.
+    """What was given; for `auto` the addresses that the session may come from, with blanks between: sshd says one to a shell,
+    and logind knows it under sudo. In tmux and screen both are of the session that began them, perhaps long ago from elsewhere:
+    so those count too that the same user has now.
 
     None where there is no remote session, or its address is not known.
     """
     if text != AUTO:
         return text
-    connection = environment.get("SSH_CONNECTION", "").split()
-    host = connection[0] if connection else _of_logind(root)
-    host = host.partition("%")[0]
-    return host if _ADDRESS.fullmatch(host) else None
+    hosts = [*environment.get("SSH_CONNECTION", "").split()[:1], *_of_logind(root)]
+    found = dict.fromkeys(host.partition("%")[0] for host in hosts)
+    return " ".join(host for host in found if _ADDRESS.fullmatch(host)) or None
 
 
-def _of_logind(root: str) -> str:
-    scope = re.search(r"/session-([A-Za-z0-9]+)\.scope", _read(f"{root}proc/self/cgroup"))
-    state = _read(f"{root}run/systemd/sessions/{scope[1]}") if scope else ""
-    found = re.search(r"^REMOTE_HOST=(.*)$", state, re.MULTILINE)
+def _of_logind(root: str) -> list[str]:
+    """Of the session of this process, and of all sessions of its user that are there now. A service has none."""
+    cgroup = _read(f"{root}proc/self/cgroup")
+    scope, user = re.search(r"/session-([A-Za-z0-9]+)\.scope", cgroup), re.search(r"/user-([0-9]+)\.slice/", cgroup)
+    folder = f"{root}run/systemd/sessions"
+    states = [_read(f"{folder}/{scope[1]}")] if scope else []
+    if user:
+        every = [_read(f"{folder}/{name}") for name in _names(folder) if name.isalnum()]  # others are pipes of logind
+        states += [state for state in every if _value(state, "UID") == user[1] and _value(state, "STATE") in _PRESENT]
+    return [_value(state, "REMOTE_HOST") for state in states]
+
+
+def _value(state: str, key: str) -> str:
+    found = re.search(rf"^{key}=(.*)$", state, re.MULTILINE)
     return found[1] if found else ""
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208 - as below
+    except OSError:
+        return []
 
 
 def _read(place: str) -> str:

@@ -45,6 +45,8 @@ LONGEST = "3650d"
 MOST_BANS = 100_000
 """Bans of one origin: more than any log brings in, few enough for memory and for an order in 60 ms (measured)."""
 
+_MOST_SESSIONS = 64  # addresses; a user has a few
+
 _ORIGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/:@+-]{0,59}", re.ASCII)
 _duration = duration_within("1s", LONGEST)
 
@@ -119,16 +121,20 @@ def read_ban(fields: Mapping[str, object], uid: int | None = None) -> BanOrder:
 
 
 def refusal_of_own_session(fields: Mapping[str, object]) -> Callable[[Span], None]:
-    """Raises UsageError, given what is to be banned, if the caller's own session comes from there and `force` is not given."""
+    """Raises UsageError, given what is to be banned, if the caller's own session comes from there and `force` is not given.
+
+    `session`: an address, or several with blanks between, each of which it may come from.
+    """
     if "session" not in fields or fields.get("force") is True:
         return lambda _: None
-    session = _read("session", _session, fields)
-    family = Family.IPV4 if session.version == 4 else Family.IPV6  # noqa: PLR2004 - IP version four
-    own = tuple(forms((family, int(session), int(session))))
+    sessions = _read("session", lambda text: [*map(_session, text.split()[:_MOST_SESSIONS] or [text])], fields)
+    families = {4: Family.IPV4, 6: Family.IPV6}
+    own = [(one, form) for one in sessions for form in forms((families[one.version], int(one), int(one)))]
 
     def check(span: Span) -> None:
-        if any(_overlap(span, form) for form in own):
-            raise UsageError(f"{session} is where your own session comes from", "--force bans it nevertheless")
+        for one, form in own:
+            if _overlap(span, form):
+                raise UsageError(f"{one} is where your own session comes from", "--force bans it nevertheless")
 
     return check
 
