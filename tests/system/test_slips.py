@@ -1,7 +1,10 @@
 """A configuration that would lift most bans, as an administrator meets it."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+from banlistd.core.config.kept import text_of_files
 from support.feed_server import FeedServer
 from support.network_namespace import in_network_namespace
 from system.daemon_process import Installation, running
@@ -67,3 +70,23 @@ def test_an_unconfirmed_configuration_does_not_survive_a_kill_and_a_start_does_n
         place.file.write_text(good)
         with running(place):
             assert place.ask("status")["bans"] == 50
+
+
+@in_network_namespace
+def test_a_configuration_of_an_older_version_that_is_refused_now_keeps_no_daemon_from_starting(tmp_path: Path) -> None:
+    with FeedServer() as server:
+        place = _furnished(tmp_path, server)
+        with running(place, "feed"):
+            pass
+        older = text_of_files({"banlistd.yaml": place.file.read_bytes() + b"retired: yes\n"})
+        with closing(sqlite3.connect(place.state / "banlistd.db")) as database:
+            database.execute("UPDATE configurations SET files = ? WHERE role = 'in_force'", (older,))
+            database.commit()
+        place.configure()  # what that version refused is gone from the files, and most bans with it
+        with running(place):
+            status = place.ask("status")
+            assert (status["bans"], status["sources"]) == (0, 0)
+            assert "this version refuses the one before" in status["remarks"][0]["message"]
+            assert "retired: is not a key here" in status["remarks"][0]["message"]
+            assert place.ctl("reload").returncode == 0
+            assert place.ask("status")["remarks"] == []

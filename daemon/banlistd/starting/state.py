@@ -15,8 +15,12 @@ from banlistd.core.config.kept import Kept, Loaded, unconfirmed
 from banlistd.core.config.model import Config
 from banlistd.core.ruleset.lifting import Lift
 from banlistd.core.ruleset.policy import identities, policy_of
+from banlistd.errors import ConfigError
 from banlistd.paths import Paths
 from banlistd.services.planning.preview import lift_between
+
+_REFUSED = "the configuration of the files is in force, because this version refuses the one before"
+_LONGEST = 400  # characters of what is wrong with it
 
 
 async def effect(database: Database, config: Config) -> Lift | None:
@@ -44,16 +48,25 @@ async def open_state(stack: AsyncExitStack, places: Paths, loaded: Loaded, *, dr
 
 
 async def _to_start_with(loaded: Loaded, kept: Kept, database: Database, places: Paths) -> tuple[Loaded, str]:
-    """The configuration that a start puts in force, and why it is not that of the files. Raises ConfigError and LedgerError.
+    """The configuration that a start puts in force, and why it is not that of the files. Raises LedgerError.
 
     Files that were not confirmed, and files that would lift most bans, do not go live unasked: the configuration before does.
     """
     if unconfirmed(loaded.files, kept):
-        return config_file.load_kept(places.config, kept.in_force), "the configuration of the files was not confirmed"
+        return _before(places, kept, loaded, "the configuration of the files was not confirmed")
     if not kept.in_force or kept.in_force == loaded.files:
         return loaded, ""
     lift = await effect(database, loaded.config)
     if lift is None or not lift.is_large:
         return loaded, ""
-    before = config_file.load_kept(places.config, kept.in_force)
-    return before, f"the configuration of the files would lift {lift}: the one before is in force"
+    return _before(places, kept, loaded, f"the configuration of the files would lift {lift}: the one before is in force")
+
+
+def _before(places: Paths, kept: Kept, loaded: Loaded, remark: str) -> tuple[Loaded, str]:
+    """The configuration before, and this remark; that of the files where this version refuses the one before, which an older
+    version took. Without a daemon nothing would be repaired, and no administrator could change what is written down.
+    """
+    try:
+        return config_file.load_kept(places.config, kept.in_force), remark
+    except ConfigError as error:
+        return loaded, f"{_REFUSED}: {'; '.join(error.problems)[:_LONGEST]}"
