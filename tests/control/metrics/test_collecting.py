@@ -68,6 +68,25 @@ def test_a_later_answer_has_what_changed_since_the_first(tmp_path: Path) -> None
     run(Environment(tmp_path, CountingPackets()), config_of(source(ONE), source(TWO)), life)
 
 
+def test_a_source_that_is_suspended_is_not_late(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.poll(ONE)
+        await world.poll(TWO)
+        await world.ask("pause", sources=[ONE])
+        world.clock.time += 2 * 86_400
+        await world.poll(TWO)
+        found, due = await values(world), {row["id"]: row["due_at"] for row in await world.ask("sources")}
+        assert f"banlistd_source_next_poll_timestamp_seconds {ONE}" not in found
+        assert found[f"banlistd_source_next_poll_timestamp_seconds {TWO}"] == due[TWO]
+        assert (await world.ask("health"))["next_poll"] == due[TWO] > world.clock.now()
+        assert [(timer["id"], timer["suspended"]) for timer in await world.ask("timers")] == [(ONE, ["paused"]), (TWO, [])]
+        await world.ask("pause", sources=[TWO])
+        assert (await world.ask("health"))["next_poll"] is None
+        assert not [name for name in await values(world) if name.startswith("banlistd_source_next_poll")]
+
+    run(Environment(tmp_path), config_of(source(ONE), source(TWO)), life)
+
+
 def test_a_list_that_is_too_old_is_stale(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await world.poll(ONE)

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 class TimerRow(TypedDict):
-    """`due_at` null: at once. `every`: seconds. `schedule`: the same as a configuration has it; a time of day is in UTC."""
+    """`due_at` null: at once. `every`: seconds. `schedule`: the same as a configuration has it; a time of day is in UTC.
+    `suspended`: paused or pinned, or both; then it is not polled, and `due_at` is the time before.
+    """
 
     id: str
     due_at: float | None
@@ -20,6 +22,7 @@ class TimerRow(TypedDict):
     schedule: str
     polled_at: float | None
     failures: int
+    suspended: list[str]
 
 
 async def _answer(parts: "Parts", _: tuple[()]) -> list[TimerRow]:
@@ -39,6 +42,7 @@ async def _answer(parts: "Parts", _: tuple[()]) -> list[TimerRow]:
                     "schedule": EVERY.show(source.every),
                     "polled_at": poll.polled_at,
                     "failures": poll.failures,
+                    "suspended": [str(one.kind) for one in parts.suspended.of(source.id)],
                 }
             )
     return rows
@@ -57,18 +61,19 @@ _COLUMNS = (
 def _page(rows: Sequence[TimerRow], context: PageContext) -> Page:
     if not rows:
         return ["no timers: no sources are enabled"]
-    cells = (
-        (
-            printable(row["id"]),
-            printable(row["schedule"]),
-            since(row["polled_at"], context.now),
-            due_in(row["due_at"], context.now),
-            "" if row["due_at"] is None or row["due_at"] <= context.now else moment(row["due_at"]),
-            number(row["failures"]),
-        )
-        for row in rows
+    return [Table(_COLUMNS, tuple(_cells(row, context.now) for row in rows))]
+
+
+def _cells(row: TimerRow, now: float) -> tuple[str, ...]:
+    due_at, suspended = row["due_at"], ", ".join(map(printable, row["suspended"]))
+    return (
+        printable(row["id"]),
+        printable(row["schedule"]),
+        since(row["polled_at"], now),
+        suspended or due_in(due_at, now),
+        "" if suspended or due_at is None or due_at <= now else moment(due_at),
+        number(row["failures"]),
     )
-    return [Table(_COLUMNS, tuple(cells))]
 
 
 TIMERS: Command[tuple[()], list[TimerRow]] = Command(
@@ -83,6 +88,7 @@ TIMERS: Command[tuple[()], list[TimerRow]] = Command(
             "schedule": "12h",
             "polled_at": 1_790_000_000.0,
             "failures": 0,
+            "suspended": [],
         }
     ],
     read=no_fields,

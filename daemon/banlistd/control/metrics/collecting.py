@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import compress, repeat
 
 from banlistd.adapters.system.own_usage import processor_seconds, resident_octets
 from banlistd.control.kept_lines import SourceColumn
@@ -23,7 +23,9 @@ _NO_RUN, _NO_POLL = (0, None), (0.0, 0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """What was known at one moment; nothing in it changes afterwards. `lag`: seconds; None: not measured."""
+    """What was known at one moment; nothing in it changes afterwards. `lag`: seconds; None: not measured. `suspended`: the
+    sources that are paused or pinned.
+    """
 
     info: tuple[str, str]
     now: float
@@ -38,6 +40,7 @@ class Moment:
     has_ledger_fault: bool
     lag: float | None
     verdict: Verdict
+    suspended: frozenset[SourceId]
 
 
 async def moment_of(parts: Parts, version: str, lag: float | None, verdict: Verdict, *, may_be_recent: bool = False) -> Moment:
@@ -59,6 +62,7 @@ async def moment_of(parts: Parts, version: str, lag: float | None, verdict: Verd
         bool(parts.storage.fault),
         lag,
         verdict,
+        frozenset(one.source_id for one in parts.suspended.every),
     )
 
 
@@ -101,6 +105,9 @@ def _of_the_sources(known: Moment, rests: Mapping[SourceId, float]) -> dict[one.
     good = [source_id for source_id in ids if source_id in figures.good_at]
     runs = map(figures.runs.get, ids, repeat(_NO_RUN))
     polls = [*map(figures.polls.get, ids, repeat(_NO_POLL))]
+    next_polls = [_next_poll(poll[0], rests.get(each), now) for each, poll in zip(ids, polls, strict=True)]
+    # Of one that is suspended the ledger has the time before: a poll would seem to be late.
+    is_polled = [each not in known.suspended for each in ids]
     # By map, not sample by sample: there may be fifty thousand of them.
     found = {
         one.ENTRIES: SourceColumn(ids, [run[0] for run in runs]),
@@ -111,9 +118,7 @@ def _of_the_sources(known: Moment, rests: Mapping[SourceId, float]) -> dict[one.
         one.FAILURES: SourceColumn(ids, [poll[1] for poll in polls]),
         one.QUARANTINED: SourceColumn(ids, [*map(int, map(figures.refused.__contains__, ids))]),
         one.STALE: SourceColumn(ids, [*map(int, map(stale.__contains__, ids))]),
-        one.NEXT_POLL: SourceColumn(
-            ids, [_next_poll(poll[0], rests.get(each), now) for each, poll in zip(ids, polls, strict=True)]
-        ),
+        one.NEXT_POLL: SourceColumn([*compress(ids, is_polled)], [*compress(next_polls, is_polled)]),
     }
     return {metric: column for metric, column in found.items() if column.sources}
 

@@ -103,7 +103,7 @@ export function list(words, reload) {
             title(row.id), element("p", {}, label(state.text, state.tone), " ", state.why),
             facts([
                 [_("Entries"), number(row.entries)], [_("Bans"), number(row.owned)], [_("Packets"), number(row.packets)], [_("Octets"), size(row.octets)],
-                [_("Last poll"), time(row.polled_at, _("never"))], [_("Next poll"), row.enabled ? time(row.due_at, _("at once")) : _("never")],
+                [_("Last poll"), time(row.polled_at, _("never"))], [_("Next poll"), row.enabled && !row.suspended.length ? time(row.due_at, _("at once")) : _("never")],
                 [_("Polled every"), timer?.schedule ?? ""], [_("Last change"), time(row.changed_at, _("never"))], [_("Action"), row.action], [_("Direction"), row.direction],
                 [_("Made of"), row.combination], [_("Extent"), row.extent], [_("Quarantine"), row.quarantined && element("a", { href: "#/quarantine" }, row.quarantined)],
                 [_("Error"), row.error],

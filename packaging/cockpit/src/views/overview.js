@@ -41,7 +41,7 @@ export function overview(_words, reload) {
             { name: _("Bans"), right: true, cell: row => number(row.owned) },
             { name: _("Packets"), right: true, cell: row => number(row.packets) },
             { name: _("Last poll"), cell: row => time(row.polled_at, _("never")) },
-            { name: _("Next poll"), cell: row => (row.enabled ? time(row.due_at, _("at once")) : "") },
+            { name: _("Next poll"), cell: row => (row.enabled && !row.suspended.length ? time(row.due_at, _("at once")) : "") },
             { name: _("Action"), cell: row => row.action },
         ],
     });

@@ -21,7 +21,7 @@ class HealthAnswer(TypedDict):
     """`mqtt`: the connection to the broker, which changes no verdict.
 
     `live`: the daemon answers. `ready`: its bans take effect. `verdict`: PROTECTED, DEGRADED or OPEN. `reasons`: why it is
-    not PROTECTED. `next_poll`: when a source is polled next; null: no source is enabled, or one is polled at once.
+    not PROTECTED. `next_poll`: when a source is polled next; null: none is, or one is at once.
     """
 
     live: bool
@@ -49,7 +49,9 @@ async def _answer(parts: "Parts", _: tuple[()]) -> HealthAnswer:
     verdict, reasons = health_of(
         host.verdict, host.reasons, lists, ledger_fault=parts.storage.fault, drift_recurs=service.repairs.recur
     )
-    due = [parts.poll_record.later(one, polls[one.id][0]) for one in enabled if one.id in polls]
+    suspended = {one.source_id for one in parts.suspended.every}
+    polled = [one for one in enabled if one.id in polls and one.id not in suspended]
+    due = [parts.poll_record.later(one, polls[one.id][0]) for one in polled]
     return {
         "live": True,
         "ready": verdict is not Verdict.OPEN,
