@@ -4,12 +4,17 @@ import asyncio
 import gzip
 import json
 import tracemalloc
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from banlistd.control.commands.manual_bans.targets import ManyLines
+from banlistd.control.declaration import Command
 from banlistd.control.server import MAX_BODY, serve
-from ctl.canned import Canned
+from banlistd.ctl.client import Question, ask
+from ctl.canned import ANSWERS, Canned
 
 REFRESH = b"POST /v1/refresh HTTP/1.1\r\nHost: x\r\n"
 BAN = b"POST /v1/ban HTTP/1.1\r\nHost: x\r\n"
@@ -81,3 +86,29 @@ def test_a_bomb_in_a_body_takes_no_memory(tmp_path: Path) -> None:
         tracemalloc.stop()
 
     assert peak < BOMB_SIZE / 4
+
+
+def test_a_user_has_one_large_order_at_a_time_and_small_ones_beside_it(tmp_path: Path) -> None:
+    path, large = tmp_path / "control.sock", {"address": ["192.0.2.1"] * 10_000}
+    begun, go_on = list[str](), asyncio.Event()
+
+    async def answer(command: Command[Any, Any], order: Any) -> object:
+        if isinstance(order, ManyLines):
+            begun.append(command.name)
+            await go_on.wait()
+        return ANSWERS[command.name]
+
+    def asked(name: str, fields: Mapping[str, object]) -> asyncio.Future[Any]:
+        return asyncio.ensure_future(asyncio.to_thread(ask, str(path), Question("POST", f"/v1/{name}", body=fields)))
+
+    async def run() -> None:
+        async with serve(answer, path):
+            orders = [asked(name, large) for name in ("ban", "unban", "confirm")]
+            for _ in range(20):
+                await asked("ban", {"address": "192.0.2.1"})
+            assert len(begun) == 1
+            go_on.set()
+            await asyncio.gather(*orders)
+        assert sorted(begun) == ["ban", "confirm", "unban"]
+
+    asyncio.run(run())

@@ -8,8 +8,9 @@ not HTTP (400), and an unforeseen fault (500), whose traceback it logs. What a p
 import asyncio
 import logging
 import os
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +32,9 @@ from banlistd.errors import BanlistdError, NotAllowedError, UsageError
 
 Answerer = Callable[[Command[Any, Any], Any], Awaitable[object]]
 """Answers a command, given what its `read` made of the request."""
+
+TurnsOfUsers = defaultdict[int, asyncio.Lock]
+"""By uid. What 16 MiB of JSON become may take 400 MB until the order is carried out: each user has one such order at a time."""
 
 OnChange = Callable[[str, int], Awaitable[None]]
 """Awaited for each order that may change something, before it is carried out: its text, and the uid of the peer."""
@@ -105,18 +109,28 @@ def application(
     `group`: whose members are answered. `body_seconds`: from the head of a request until its body is complete.
     """
     bodies = {command.path: command.max_body for command in commands}
+    turns: TurnsOfUsers = defaultdict(asyncio.Lock)
     paths = ", ".join(f"{command.method} {command.path}" for command in commands)
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_faults_as_json(paths, bodies)])
     for command in commands:
-        app.router.add_route(command.method, command.path, _handler(command, answer, group, on_change, body_seconds))
+        app.router.add_route(command.method, command.path, _handler(command, answer, group, on_change, turns, body_seconds))
     return app
 
 
 def _handler(
-    command: Command[Any, Any], answer: Answerer, group: int, on_change: OnChange, body_seconds: float
+    command: Command[Any, Any],
+    answer: Answerer,
+    group: int,
+    on_change: OnChange,
+    turns: TurnsOfUsers,
+    body_seconds: float,
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def handle(request: web.Request) -> web.Response:
         peer = _admitted(request, group)
+        async with turns[peer.uid] if _may_be_large(request, command) else nullcontext():
+            return await carry_out(request, peer)
+
+    async def carry_out(request: web.Request, peer: Peer) -> web.Response:
         # banlistctl compresses nothing, and what a compressed body becomes is known only when it takes memory.
         most = MAX_BODY if "Content-Encoding" in request.headers else command.max_body
         body = await _body(request.clone(client_max_size=most), body_seconds)
@@ -128,6 +142,12 @@ def _handler(
         return _json_response(await json_pieces(await answer(command, order)))
 
     return handle
+
+
+def _may_be_large(request: web.Request, command: Command[Any, Any]) -> bool:
+    """Whether more of its body may come than a small order has."""
+    length = request.content_length
+    return command.max_body > MAX_BODY and request.body_exists and (length is None or length > MAX_BODY)
 
 
 def _json_response(pieces: Sequence[bytes]) -> web.Response:
