@@ -59,6 +59,22 @@ def test_a_source_is_removed_and_comments_around_it_stay() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("sources:  # mine\n  # one\n  - id: a\n    url: x\n", "sources: []  # mine\n  # one\n"),
+        ("sources:\n- id: a\n  url: x\n\nlog: {format: json}\n", "sources: []\n\nlog: {format: json}\n"),
+        ("sources:\r\n  - {id: a, url: x}\r\n", "sources: []\r\n"),
+        ("sources:\n  - id: a\n    url: x\n  - use: tor\n", "sources:\n  - use: tor\n"),
+        ("sources:\n  - use: tor\n  - {id: a, url: x}\n", "sources:\n  - use: tor\n"),
+        ("- id: a\n  url: x\n", ""),
+    ],
+)
+def test_where_no_source_is_left_that_is_written(text: str, left: str) -> None:
+    [place] = lines_of_source(text.splitlines(), "a")
+    assert removed(text, place) == left
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "sources: [{id: a, url: x}]\n",

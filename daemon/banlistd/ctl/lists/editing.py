@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _ITEM = re.compile(r"( *)- +(?=\S)")
+_HEAD_OF_LIST = re.compile(r"(sources:)(\s*(?:#.*)?\s*)")
 _FLOW = re.compile(r"( *- +\{.*)\}( *(?:#.*)?)")
 
 
@@ -73,8 +74,12 @@ def _line_of(lines: Sequence[str], place: SourceLines, key: str) -> int | None:
 
 
 def removed(text: str, place: SourceLines) -> str:
-    """The text without the lines of the source."""
+    """The text without the lines of the source; `sources: []` where it was the last one there."""
     lines = text.splitlines(keepends=True)
+    head = next((n for n in reversed(range(place.begin)) if _is_content(lines[n])), place.begin)
+    behind = next(filter(_is_content, lines[place.end :]), "")
+    if (found := _HEAD_OF_LIST.fullmatch(lines[head])) and not _ITEM.match(behind):
+        lines[head] = f"{found[1]} []{found[2]}"
     return "".join([*lines[: place.begin], *lines[place.end :]])
 
 
