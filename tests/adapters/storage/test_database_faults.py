@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -310,6 +311,13 @@ def test_a_newer_file_is_left_alone_and_the_state_is_in_memory(tmp_path: Path) -
     before = path.read_bytes()
     run(path, fails_with("schema 99"), tells, holds(), put("during", 1), holds("during"), does_not_mend)
     assert path.read_bytes() == before
+
+    async def copy() -> None:
+        async with open_copy(path):
+            pytest.fail("it was read")
+
+    with pytest.raises(LedgerError, match=rf"^{re.escape(str(path))} has schema 99, this program knows"):
+        asyncio.run(copy())
 
 
 def test_a_writer_waits_for_another_process_and_readers_do_not_wait_for_the_writer(tmp_path: Path) -> None:

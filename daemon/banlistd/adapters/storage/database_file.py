@@ -83,7 +83,7 @@ async def open_memory(
             await close(memory)  # what it has may be a part of the file
             memory = await connect(":memory:")
             stack.push_async_callback(close, memory)
-        await migrate(memory, None)
+        await migrate(memory, None, original)
         stack.pop_all()
     return memory, whole
 

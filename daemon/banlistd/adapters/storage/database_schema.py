@@ -27,20 +27,21 @@ def migrations() -> list[tuple[int, str]]:
     return [(int(name.split("_")[0]), file.read_text(encoding="utf-8")) for name, file in files]
 
 
-async def migrate(connection: aiosqlite.Connection, path: Path | None) -> None:
-    """Bring the schema up to date; before an upgrade a copy is left beside the file at `path`.
+async def migrate(connection: aiosqlite.Connection, path: Path | None, original: Path | None = None) -> None:
+    """Bring the schema up to date; before an upgrade a copy is left beside the file at `path`. `original`: what a database in
+    memory is a copy of.
 
     Raises NewerLedgerError, and LedgerError for a file of another program; then nothing was written.
     """
-    steps = migrations()
+    steps, file = migrations(), path or original
     newest = steps[-1][0]
     version = await _pragma(connection, "user_version")
     application = await _pragma(connection, "application_id")
     if application not in {0, APPLICATION_ID}:
-        raise LedgerError(f"{path} is another program's database", "choose another state directory")
+        raise LedgerError(f"{file} is another program's database", "choose another state directory")
     if version > newest:
         raise NewerLedgerError(
-            f"{path} has schema {version}, this program knows {newest}",
+            f"{file} has schema {version}, this program knows {newest}",
             "install the newer banlistd again, or restore the copy that the upgrade left beside it",
         )
     if 0 < version < newest and path is not None:
