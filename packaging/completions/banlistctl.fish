@@ -120,7 +120,7 @@ complete -c banlistctl -n '__fish_seen_subcommand_from ban' -l except-interfaces
 complete -c banlistctl -n '__fish_seen_subcommand_from ban' -l connections -x -a 'all new' -d 'new: what answers connections of this host passes'
 complete -c banlistctl -n '__fish_seen_subcommand_from ban' -l keep -d 'of many: leave what this origin has banned already as it is'
 complete -c banlistctl -n '__fish_seen_subcommand_from ban' -l force -d 'ban even the address that the own session comes from'
-complete -c banlistctl -n '__fish_seen_subcommand_from ban' -l session -x -d 'where the own session comes from; default: as sshd or logind says'
+complete -c banlistctl -n '__fish_seen_subcommand_from ban' -l session -x -d 'where the own session comes from; default: as sshd or logind says, with all sessions that the user has'
 complete -c banlistctl -n '__fish_seen_subcommand_from unban' -l prefix6 -x -d 'a single IPv6 address means its network of this length, 48 to 128; default: manual.prefix6'
 complete -c banlistctl -n '__fish_seen_subcommand_from unban' -l origin -x -d 'of this origin only; without an address: all its bans'
 complete -c banlistctl -n '__fish_seen_subcommand_from unban' -a '(__banlistctl_bans)'
