@@ -101,6 +101,24 @@ def jumped_to(expressions: bytes) -> Iterator[str]:
     return (chain for _, chain in verdicts_in(expressions) if chain)
 
 
+def is_listed_as(written: bytes, listed: bytes) -> bool:
+    """Whether the kernel lists the expressions of a rule as they were written. What it adds is zero, such as flags."""
+    sent, found = ([one for _, one in each_attribute(each)] for each in (written, listed))
+    return len(sent) == len(found) and all(map(_fits, sent, found))
+
+
+def _fits(written: bytes, listed: bytes) -> bool:
+    """Of a value, or of attributes: their headers may differ in NLA_F_NESTED."""
+    if written == listed:
+        return True
+    sent, found = attributes(written), attributes(listed)
+    return (
+        bool(sent)
+        and sent.keys() <= found.keys()
+        and all(_fits(sent[kind], value) if kind in sent else not any(value) for kind, value in found.items())
+    )
+
+
 def verdict(code: int, chain: str = "") -> bytes:
     decided = nested(2, number_attribute(1, code), text_attribute(2, chain) if chain else b"")
     return expression("immediate", number_attribute(1, REGISTER_VERDICT), nested(2, decided))

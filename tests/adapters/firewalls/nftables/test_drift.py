@@ -87,6 +87,10 @@ FOREIGN_CHANGES = {
     "rules have changed places": "flush chain inet banlistd outbound; "
     + "".join(f"add rule inet banlistd outbound {rule}; " for rule in ("jump lookup-out", "jump asked", "oif lo return")),
     "a jump leads elsewhere": "flush chain inet banlistd forwarded; add rule inet banlistd forwarded jump asked",
+    "what is found in a map is accepted": "flush chain inet banlistd hosts4; "
+    "add rule inet banlistd hosts4 meta mark set ip saddr map @hosts4 accept",
+    "the other end is looked up": "flush chain inet banlistd nets6; "
+    "add rule inet banlistd nets6 meta mark set ip6 daddr map @nets6 goto banned",
     "an element is gone": "delete element inet banlistd hosts4 { 198.51.100.1 }",
     "an element was exchanged": "delete element inet banlistd hosts4 { 198.51.100.1 }; "
     "add element inet banlistd hosts4 { 198.51.100.2 : 1 }",
@@ -147,6 +151,25 @@ async def test_a_foreign_change_is_noticed_and_repaired_exactly(what: str) -> No
     assert await firewall.markers() == HELD.markers
     assert listing() == before
     assert await is_quiet(firewall.wait_for_external_change())
+    await firewall.close()
+
+
+@pytest.mark.parametrize("chain", ["banned", "hosts4", "inbound", "lookup-in", "from-beta", "answers"])
+@in_network_namespace
+async def test_a_chain_that_another_program_renames_is_written_anew(chain: str) -> None:
+    firewall = await firewall_with(HELD)
+    before = listing()
+    nft(f"rename chain inet banlistd {chain} renamed")
+    for _ in range(2):
+        verdict = await firewall.verify(HELD)
+        assert verdict.structure
+        await firewall.apply(difference(HELD, HELD, verdict))
+        assert (await firewall.verify(HELD)).sound
+        nft("flush chain inet banlistd from-alpha")
+    await firewall.apply(difference(HELD, HELD, await firewall.verify(HELD)))
+    rest = nft("-s", "list", "ruleset").split("\n\n")
+    assert sorted(line for block in rest if "chain renamed {" not in block for line in block.splitlines()) == before.split("\n")
+    assert ("chain renamed {" in "".join(rest)) is (chain != "inbound")
     await firewall.close()
 
 
@@ -312,8 +335,9 @@ async def test_bans_work_without_a_monitor(monkeypatch: pytest.MonkeyPatch) -> N
     await firewall.close()
 
 
-# Only notices show an exchange of elements that keeps their number.
+# Only notices show an exchange of elements, or of fields of a packet, that keeps their number.
 EXCHANGES = {
+    "the other end is looked up",
     "an allowed network was exchanged",
     "a watching source has another chain",
 }

@@ -2,6 +2,7 @@
 
 from collections.abc import Set as AbstractSet
 
+from banlistd.adapters.firewalls.nftables.set_chains import SET_CHAINS
 from banlistd.adapters.firewalls.nftables.sets import ALLOWED, APPLIED, BASES, EVERY_MAP, EVERY_SET, SERVICES
 from banlistd.adapters.firewalls.nftables.structure import WATCHING, is_ours
 from banlistd.adapters.netlink.notices import Thing, Touched
@@ -47,7 +48,7 @@ def _is_structure(item: Touched) -> bool:
 def _concerns_us(item: Touched) -> bool:
     match item.thing:
         case Thing.CHAIN | Thing.RULE | Thing.OBJECT:
-            return is_ours(item.name)
+            return is_ours(item.name) or item.name in SET_CHAINS
         case Thing.SET:
             return item.name in EVERY_SET
         case Thing.ELEMENT:

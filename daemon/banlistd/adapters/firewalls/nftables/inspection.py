@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from banlistd.adapters.firewalls.marker_text import marker_of
 from banlistd.adapters.firewalls.nftables.look import Look, TableState, maps_asked, names_in_use
-from banlistd.adapters.firewalls.nftables.lookups.chains import chains_of_table, dumped, misplaced
+from banlistd.adapters.firewalls.nftables.lookups.chains import beside_ours, chains_of_table, dumped, misplaced
 from banlistd.adapters.firewalls.nftables.lookups.kept_look import KeptLook, SoundRules
-from banlistd.adapters.firewalls.nftables.lookups.matching import NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS, count_loads
-from banlistd.adapters.firewalls.nftables.lookups.outlines import present_rules, wanted_rules
+from banlistd.adapters.firewalls.nftables.lookups.matching import NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS
+from banlistd.adapters.firewalls.nftables.lookups.outlines import is_copy, present_rules, wanted_rules
 from banlistd.adapters.firewalls.nftables.records import (
     NFTA_SET_ELEM_LIST_ELEMENTS,
     NFTA_SET_ELEM_LIST_SET,
@@ -18,7 +18,7 @@ from banlistd.adapters.firewalls.nftables.records import (
     Elements,
     answers,
 )
-from banlistd.adapters.firewalls.nftables.rules import set_chain_loads
+from banlistd.adapters.firewalls.nftables.rules import is_rule_of
 from banlistd.adapters.firewalls.nftables.samples import Sampling, count_fits, elements_of, sample_fits
 from banlistd.adapters.firewalls.nftables.set_chains import SET_CHAINS, SetChain
 from banlistd.adapters.firewalls.nftables.sets import (
@@ -82,7 +82,8 @@ def look_at(wire: NetlinkSocket) -> Look:
     marks = frozenset(Mark(mark) for mark, _ in _marker_elements(wire))
     used = used_sets(wire, chains.keys())
     ours = frozenset(name for name in chains.keys() & SET_CHAINS.keys() if _is_as_written(wire, SET_CHAINS[name]))
-    return Look(generation, table_state(wire), frozenset(chains), misplaced(chains), _sets(wire), used, marks, ours)
+    copies = frozenset(name for name in beside_ours(chains) if is_copy(_rules_in(wire, name)))
+    return Look(generation, table_state(wire), frozenset(chains), misplaced(chains), _sets(wire), used, marks, ours, copies)
 
 
 def used_sets(wire: NetlinkSocket, chains: AbstractSet[str] | None = None) -> list[str]:
@@ -106,8 +107,7 @@ def _rules_in(wire: NetlinkSocket, chain: str) -> Iterator[bytes]:
 
 def _is_as_written(wire: NetlinkSocket, chain: SetChain) -> bool:
     rules = [*_rules_in(wire, chain.name)]
-    wanted = [(chain.set_name, set_chain_loads(chain))]
-    return [(next(looked_up(rule), ""), count_loads(rule)) for rule in rules] == wanted
+    return len(rules) == 1 and is_rule_of(chain, rules[0])
 
 
 def table_state(wire: NetlinkSocket) -> TableState | None:
@@ -187,7 +187,7 @@ def faults_of(
         )
         kept.note_rules(look.generation, rules if shaped else None)
     table = table_state(wire)
-    shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not look.misplaced
+    shaped = shaped and table is not None and not table.flags & NFT_TABLE_F_DORMANT and not look.misplaced | look.copies
     wrong = [
         map_id
         for map_id, map_entries in state.map_entries.items()

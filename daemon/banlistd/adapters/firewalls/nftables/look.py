@@ -22,6 +22,7 @@ class Look:
     """The state of our table at one generation: chains, sets by name, the marks that have a marker.
 
     `table`: None if the table is absent. `misplaced`: base chains of ours with another type, hook or priority than we give.
+    `copies`: base chains with other names that do what one of ours does, which another program has renamed: packets pass both.
     `used`: the sets that packets are looked up in, those of the lookup chains first. `set_chains`: the chains of sets, without
     those that have other rules than we give them.
     """
@@ -34,6 +35,7 @@ class Look:
     used: Sequence[str]
     marks: frozenset[Mark]
     set_chains: frozenset[str]
+    copies: frozenset[str] = frozenset()
 
     @property
     def names(self) -> Mapping[str, str]:
@@ -56,9 +58,9 @@ class Look:
         return sorted((self.sets.keys() & BASES.keys()) - {*needed, *self.used})
 
     def surplus_chains(self, sources: Sequence[SourceSlot], *, translated: bool) -> list[str]:
-        """Chains of sets that no rule for these sources jumps to. They cost no ban either."""
+        """Chains of sets that no rule for these sources jumps to, and copies. They cost no ban either."""
         wanted = {chain.name for chain in wanted_chains(sources, self.names, translated=translated)}
-        return sorted((self.chains & SET_CHAINS.keys()) - wanted)
+        return sorted((self.chains & SET_CHAINS.keys()) - wanted | self.copies)
 
     def chains_of(self, sets: Sequence[str]) -> list[str]:
         """Those chains that exist for these sets."""

@@ -12,7 +12,7 @@ from banlistd.adapters.firewalls.nftables.lookups.matching import (
     FIRST_NAMES,
     WITHIN_REGISTER,
     Lookups,
-    count_loads,
+    expressions_in,
     ipv4_within,
     load_address,
     may_embed,
@@ -50,6 +50,7 @@ from banlistd.adapters.netlink.expressions import (
     RETURN,
     TRANSPORT_HEADER,
     expression,
+    is_listed_as,
     load_address_type,
     load_meta,
     load_payload,
@@ -150,10 +151,11 @@ def set_chain_rule(chain: SetChain) -> bytes:
     return rule_body(chain.name, [*ipv4_within(chain.place), lookup(chain.set_name, key=WITHIN_REGISTER, to=REGISTER), *found])
 
 
-@lru_cache(maxsize=len(SET_CHAINS))
-def set_chain_loads(chain: SetChain) -> int:
-    """How many fields of a packet that rule loads. A single ban asks for it of each chain, twice."""
-    return count_loads(set_chain_rule(chain))
+# A single ban asks for it of each chain, twice.
+@lru_cache(maxsize=2 * len(SET_CHAINS))
+def is_rule_of(chain: SetChain, listed: bytes) -> bool:
+    """Whether the kernel lists that rule. `listed`: expressions."""
+    return is_listed_as(expressions_in(set_chain_rule(chain)), listed)
 
 
 def marked_rules(chain: str, sets: Lookups, *, form: RuleForm) -> list[bytes]:

@@ -1,7 +1,7 @@
 """The chains of our table, as the kernel has them, and the dump of all objects of a kind in it."""
 
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from banlistd.adapters.firewalls.nftables.lookups.base_chains import HOOKS
@@ -60,8 +60,19 @@ def misplaced(chains: Mapping[str, Mapping[int, bytes]]) -> frozenset[str]:
 def _is_misplaced(name: str, chain: Mapping[int, bytes]) -> bool:
     if name in HOOKS:
         accepts = decode_number(chain.get(NFTA_CHAIN_POLICY, b"")) == ACCEPT
-        return not accepts or _place(chain) != ("filter", HOOKS[name].number, HOOKS[name].priority & 0xFFFFFFFF)
+        return not accepts or _place(chain) != _place_of(name)
     return NFTA_CHAIN_HOOK in chain and (name in SET_CHAINS or is_ours(name))
+
+
+def beside_ours(chains: Mapping[str, Mapping[int, bytes]]) -> Sequence[str]:
+    """Base chains in our table with names that are not ours, which the kernel calls where it calls one of ours."""
+    places = {_place_of(name) for name in HOOKS}
+    others = ((name, chain) for name, chain in chains.items() if NFTA_CHAIN_HOOK in chain and name.isascii())
+    return [name for name, chain in others if not (is_ours(name) or name in SET_CHAINS) and _place(chain) in places]
+
+
+def _place_of(name: str) -> tuple[str, int, int]:
+    return "filter", HOOKS[name].number, HOOKS[name].priority & 0xFFFFFFFF
 
 
 def _place(chain: Mapping[int, bytes]) -> tuple[str, int, int]:

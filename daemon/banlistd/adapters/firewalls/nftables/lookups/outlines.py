@@ -8,11 +8,11 @@ from collections.abc import Set as AbstractSet
 from functools import lru_cache
 
 from banlistd.adapters.firewalls.nftables.lookups.matching import Lookups, count_loads, expressions_in
-from banlistd.adapters.firewalls.nftables.lookups.scopes import count_loads_of
+from banlistd.adapters.firewalls.nftables.lookups.scopes import TRACKED, count_loads_of
 from banlistd.adapters.firewalls.nftables.rules import netlink_rules, set_chain_rule
 from banlistd.adapters.firewalls.nftables.set_chains import SET_CHAINS, wanted_chains
 from banlistd.adapters.firewalls.nftables.sets import bases_of
-from banlistd.adapters.firewalls.nftables.structure import RuleForm, is_ours, structure_of
+from banlistd.adapters.firewalls.nftables.structure import ASKED, LOOKUPS, RuleForm, is_ours, structure_of
 from banlistd.adapters.netlink.expressions import ACCEPT, DROP, GOTO, JUMP, RETURN, verdicts_in
 from banlistd.adapters.netlink.messages import text_attribute
 from banlistd.model import SourceSlot
@@ -47,6 +47,13 @@ def wanted_rules(sources: Sequence[SourceSlot], asked: AbstractSet[str], *, form
     for chain in wanted_chains(sources, sets.names, translated=form.translated):
         wanted[chain.name] = [outline_of(expressions_in(set_chain_rule(chain)))]
     return {name: rules for name, rules in wanted.items() if rules}
+
+
+def is_copy(rules: Iterable[bytes]) -> bool:
+    """Whether a base chain does what one of ours does, and no more: some packets return, the others are looked up."""
+    outlines = [*map(outline_of, rules)]
+    passing = all(word == "return" or target == ASKED for _, word, target in outlines[:-1])
+    return passing and bool(outlines) and outlines[-1][2] in (*LOOKUPS, *TRACKED)
 
 
 # The rules of thousands of sources are read at each inspection.
