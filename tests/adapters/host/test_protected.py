@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from banlistd.adapters.host import route_netlink
 from banlistd.adapters.host.addresses import read_span
 from banlistd.adapters.host.protected import LinuxHost, ports_by_host
 from banlistd.adapters.host.resolver import ASK_AGAIN, MAX_ADDRESSES, MAX_AT_ONCE, RETRY, Names
+from banlistd.adapters.netlink.messages import attribute, nested, text_attribute
 from banlistd.core.addresses.text import span_text
 from banlistd.errors import LedgerError
 from banlistd.model import AnswerPort, Family, Protected
@@ -181,6 +183,58 @@ def test_the_prefix_that_dhcp_delegated_and_on_link_routes_are_protected(tmp_pat
         "192.0.2.64/26": "network of lan",
         "2001:db8:ff00::/56": "delegated prefix",
     }
+
+
+@in_network_namespace
+def test_the_other_ends_of_tunnels_are_protected_wholly(tmp_path: Path) -> None:
+    router("default via 198.51.100.1")
+    for words in (
+        "link add v4 type vxlan id 1 remote 192.0.2.77 dstport 4789 dev wan",
+        "link add v6 type vxlan id 2 remote 2001:db8:9::77 dstport 4790 dev wan",
+        "link add many type vxlan id 3 group 239.1.1.1 dstport 4791 dev wan",
+        "link add any type vxlan dstport 4792 external",
+    ):
+        command_ip(words)
+    host = LinuxHost(no_names, {}, tmp_path)
+    before = asyncio.run(host.protected(()))
+    found = [item for item in before if "tunnel" in item.reason]
+    assert [(span_text(item.span), item.reason, item.scope, item.learned) for item in found] == [
+        ("192.0.2.77", "remote of tunnel v4", "everything", True),
+        ("2001:db8:9::77", "remote of tunnel v6", "everything", True),
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(route_netlink, "NETLINK_ROUTE", 31)
+        assert asyncio.run(host.protected(())) == before
+    command_ip("link del v4")
+    assert "192.0.2.77" not in reasons(asyncio.run(host.protected(())))
+
+
+REMOTE4, REMOTE6 = bytes((192, 0, 2, 77)), bytes.fromhex("20010db8000900000000000000000077")
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"),
+    [
+        *((kind, 3) for kind in ("ipip", "sit", "ip6tnl")),
+        *((kind, 7) for kind in ("gre", "gretap", "erspan", "ip6gre", "ip6gretap", "ip6erspan")),
+        *((kind, 5) for kind in ("vti", "vti6")),
+        ("geneve", 2),
+        ("geneve", 7),
+    ],
+)
+def test_each_kind_of_tunnel_names_its_other_end(kind: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As linux/if_tunnel.h and linux/if_link.h lay the attributes out: this kernel may have none of these tunnels."""
+
+    def links_with(remote: bytes) -> list[route_netlink.Link]:
+        about = nested(18, text_attribute(1, kind), nested(2, attribute(1, b"\7\0\0\0"), attribute(number, remote)))
+        answer = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, 5, 0, 0) + text_attribute(3, "tun5") + about
+        monkeypatch.setattr(route_netlink, "dump_of", lambda *_: iter([answer]))
+        return [*route_netlink.links()]
+
+    remote = REMOTE6 if kind.startswith("ip6") or kind == "vti6" or (kind, number) == ("geneve", 7) else REMOTE4
+    assert links_with(remote) == [route_netlink.Link(5, "tun5", kind, remotes=[remote])]
+    for none in (bytes(len(remote)), b"\xff" * len(remote) if len(remote) == 16 else b"\xef\1\1\1"):
+        assert links_with(none) == [route_netlink.Link(5, "tun5", kind, remotes=[])]
 
 
 @in_network_namespace

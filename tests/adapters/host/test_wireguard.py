@@ -126,6 +126,19 @@ def test_an_endpoint_is_protected_for_what_comes_from_its_port(tmp_path: Path, m
     assert (item.scope, item.learned) == ("answers from udp 51820", True)
 
 
+@in_network_namespace
+def test_endpoints_that_cannot_be_read_for_once_stay_protected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def lookup(hosts: Sequence[str], *, ask: bool = True) -> Mapping[str, Sequence[str]]:
+        return {}
+
+    host = LinuxHost(lookup, {}, tmp_path)
+    monkeypatch.setattr(wireguard, "endpoints", lambda: iter([("wg0", bytes((198, 51, 100, 7)), 51820)]))
+    before = asyncio.run(host.protected(()))
+    assert "WireGuard endpoint of wg0" in {item.reason for item in before}
+    monkeypatch.setattr(wireguard, "endpoints", refused)
+    assert asyncio.run(host.protected(())) == before
+
+
 def refused() -> Iterator[tuple[str, bytes, int]]:
     raise OSError(1, "not permitted")
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from banlistd.adapters.host import route_netlink, wireguard
 from banlistd.adapters.host.addresses import is_address, read_span
-from banlistd.adapters.host.route_netlink import InterfaceAddress, Routes, name_of
+from banlistd.adapters.host.route_netlink import InterfaceAddress, Link, Routes, name_of
 from banlistd.adapters.host.services_in_use import services_in_use
 from banlistd.core.ruleset.protection import merge_protected
 from banlistd.model import AnswerPort, Protected, Span
@@ -38,7 +38,8 @@ class LinuxHost:
         # While an uplink is down there may be no default route; the networks inside stay what they were.
         self._outside: frozenset[int] = frozenset()
         # A read may fail on a busy machine. Then what was read last counts: an address must not lose its protection by that.
-        self._read: tuple[Sequence[InterfaceAddress], Routes] = (), Routes()
+        self._read: tuple[Sequence[InterfaceAddress], Routes, Sequence[Link]] = (), Routes(), ()
+        self._endpoints: Sequence[tuple[str, bytes, int]] = ()
 
     async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
         found = await asyncio.to_thread(self._local)
@@ -58,19 +59,24 @@ class LinuxHost:
     def _local(self) -> list[Protected]:
         found: list[Protected] = []
         with suppress(OSError):
-            self._read = list(route_netlink.interface_addresses()), route_netlink.routes()
-        addresses, routes = self._read
+            addresses_now, routes_now = list(route_netlink.interface_addresses()), route_netlink.routes()
+            self._read = addresses_now, routes_now, [link for link in route_netlink.links() if link.remotes]
+        addresses, routes, tunnels = self._read
         self._outside = routes.outside or self._outside
         for item in addresses:
             found += _of_host(read_span(item.address), f"address of {name_of(item.interface)}")
         for gateway in routes.gateways:
             found += _of_host(read_span(gateway), "gateway")
         found += _networks(addresses, routes, self._outside)
+        # Its packets have no ports that would tell them apart (GRE, IPIP): everything passes from there, as from a gateway.
+        for name, remote in ((link.name, remote) for link in tunnels for remote in link.remotes):
+            found += _learned(remote, f"remote of tunnel {name}", ())
         for address, reason, answers in services_in_use(self._root):
             found += _learned(address, reason, answers)
         with suppress(OSError):
-            for name, octets, port in wireguard.endpoints():
-                found += _learned(octets, f"WireGuard endpoint of {name}", (AnswerPort("udp", port),))
+            self._endpoints = list(wireguard.endpoints())
+        for name, octets, port in self._endpoints:
+            found += _learned(octets, f"WireGuard endpoint of {name}", (AnswerPort("udp", port),))
         return found
 
 

@@ -38,6 +38,20 @@ IFLA_INFO_KIND = 1
 IFLA_INFO_DATA = 2
 IFLA_BR_NF_CALL_IPTABLES = 36
 IFLA_BR_NF_CALL_IP6TABLES = 37
+IFLA_IPTUN_REMOTE = 3
+IFLA_GRE_REMOTE = 7
+IFLA_VTI_REMOTE = 5
+IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6 = 2, 16
+IFLA_GENEVE_REMOTE, IFLA_GENEVE_REMOTE6 = 2, 7
+REMOTES: Mapping[str, Sequence[int]] = {
+    **dict.fromkeys(("ipip", "sit", "ip6tnl"), (IFLA_IPTUN_REMOTE,)),
+    **dict.fromkeys(("gre", "gretap", "erspan", "ip6gre", "ip6gretap", "ip6erspan"), (IFLA_GRE_REMOTE,)),
+    **dict.fromkeys(("vti", "vti6"), (IFLA_VTI_REMOTE,)),
+    "vxlan": (IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6),
+    "geneve": (IFLA_GENEVE_REMOTE, IFLA_GENEVE_REMOTE6),
+}
+"""The attributes of a tunnel's data that name its other end, by the kind of the link."""
+
 RTEXT_FILTER_SKIP_STATS = 1 << 3
 IFA_ADDRESS = 1
 IFA_LOCAL = 2
@@ -62,6 +76,10 @@ PROOF_LINKS = ("blprove0", "blprove1")
 """The links of `banlistctl prove`, which say nothing of where the rest of the world is."""
 
 LOOPBACK = 1  # the index of `lo` in every network namespace
+
+_OCTETS4 = 4
+MULTICAST4, MULTICAST6 = range(224, 240), 0xFF
+"""The first octet of the addresses of groups."""
 
 _IFADDRMSG = struct.Struct("=BBBBI")
 _IFINFOMSG = struct.Struct("=BxHiII")
@@ -97,7 +115,8 @@ class Link:
     """An interface. `kind`: as in `ip link add type`, empty for hardware. `master`: the index of its bridge or bond, or 0.
 
     `calls_rules`: a bridge that sends its packets through the rules of IPv4, whatever the sysctl says. `has_xdp`: an XDP
-    program sees what it receives. `calls_rules6`: as `calls_rules`, of IPv6.
+    program sees what it receives. `calls_rules6`: as `calls_rules`, of IPv6. `remotes`: the other end of a tunnel, 4 or 16
+    octets, where it is fixed.
     """
 
     index: int
@@ -108,6 +127,7 @@ class Link:
     calls_rules: bool = False
     has_xdp: bool = False
     calls_rules6: bool = False
+    remotes: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +162,23 @@ def links() -> Iterator[Link]:
         found = attributes(payload[_IFINFOMSG.size :])
         about = attributes(found.get(IFLA_LINKINFO, b""))
         data = attributes(about.get(IFLA_INFO_DATA, b""))
+        kind = decode_text(about.get(IFLA_INFO_KIND, b""))
         yield Link(
             index,
             decode_text(found.get(IFLA_IFNAME, b"")),
-            decode_text(about.get(IFLA_INFO_KIND, b"")),
+            kind,
             int.from_bytes(found.get(IFLA_MASTER, b""), sys.byteorder),
             found.get(IFLA_ADDRESS, b""),
             any(data.get(IFLA_BR_NF_CALL_IPTABLES, b"")),
             any(attributes(found.get(IFLA_XDP, b"")).get(IFLA_XDP_ATTACHED, b"")),
             any(data.get(IFLA_BR_NF_CALL_IP6TABLES, b"")),
+            [data[remote] for remote in REMOTES.get(kind, ()) if _is_of_one_host(data.get(remote, b""))],
         )
+
+
+def _is_of_one_host(address: bytes) -> bool:
+    """Not the unspecified one, and none of a group."""
+    return any(address) and (address[0] != MULTICAST6 if len(address) > _OCTETS4 else address[0] not in MULTICAST4)
 
 
 def links_of(kind: str) -> Iterator[int]:

@@ -142,7 +142,7 @@ PROTECTED: Command[bool, list[ProtectedRow | HoleRow]] = Command(
     help="addresses that no source bans, or from which answers pass, to prevent lock-out: why, for how long, and the sources"
     " that list them",
     details="A manual ban overrides protection that was learned: remote logins, resolvers, feed hosts, time and DHCP servers,"
-    " WireGuard endpoints."
+    " WireGuard endpoints, the other ends of tunnels."
     " The scope says what passes: everything, or only the answers of some services, while lists ban the rest of the address."
     " With --holes: which entries of which list each allow entry cuts, and how many of their addresses are not banned for it.",
     method="GET",
