@@ -15,6 +15,7 @@ from banlistd.core.config.catalogue.in_use import remarks_on_lists
 from banlistd.core.config.combining.sources import remarks_on_unused
 from banlistd.core.config.model import Config
 from banlistd.core.config.reading.fleet_parts import remarks_on_cosigned
+from banlistd.core.config.reading.wide_allows import remarks_on_wide_allows
 from banlistd.core.download.intervals import remarks_on_turns
 from banlistd.core.feeds.health.newest import OfNewest
 from banlistd.daemon import Service
@@ -32,9 +33,11 @@ def file_remarks(places: Paths, config: Config) -> Sequence[Remark]:
 
 
 def list_remarks(config: Config) -> Sequence[Remark]:
-    """On the lists that a configuration polls, as the catalogue has them, and on those that it cannot use or publish."""
+    """On what a configuration allows, on the lists that it polls, as the catalogue has them, and on those that it cannot use or
+    publish.
+    """
     on_use = [*remarks_on_unused(config), *remarks_on_turns(config.sources), *remarks_on_cosigned(config)]
-    return [*remarks_on_lists(config, config_file.load_catalogue()), *on_use]
+    return [*remarks_on_wide_allows(config), *remarks_on_lists(config, config_file.load_catalogue()), *on_use]
 
 
 _KEPT = OfNewest(list_remarks)
