@@ -16,6 +16,7 @@ from banlistd.model import (
     Marker,
     Remark,
     ServiceEndpoint,
+    SourceSlot,
 )
 
 
@@ -55,15 +56,16 @@ class Firewall(Protocol):
         """Wait until another process has changed the firewall, since the last call or since our own last change.
 
         The next `verify` finds every map of ours that was touched, even if its numbers are right. A backend without notices
-        waits for ever.
+        looks for signs of it now and then, or waits for ever.
         """
 
     async def counters(self) -> Mapping[Mark, Counter]:
         """Packets and octets of each source; empty without the capability `counters`."""
 
-    async def remarks(self) -> Sequence[Remark]:
+    async def remarks(self, sources: Sequence[SourceSlot] | None = None) -> Sequence[Remark]:
         """What an administrator should know about this firewall. Never raises: what cannot be found out is left out.
 
+        `sources`: whose rules are to be tried, where that changes nothing; None: those of the last change.
         It does not wait for a change that is being applied.
         """
 

@@ -18,8 +18,9 @@ from banlistd.core.config.reading.fleet_parts import remarks_on_cosigned
 from banlistd.core.config.reading.wide_allows import remarks_on_wide_allows
 from banlistd.core.download.intervals import remarks_on_turns
 from banlistd.core.feeds.health.newest import OfNewest
+from banlistd.core.ruleset.policy import identities, policy_of
 from banlistd.daemon import Service
-from banlistd.model import Remark
+from banlistd.model import Mark, Remark, SourceSlot
 from banlistd.paths import Paths
 from banlistd.ports import Firewall
 from banlistd.services.evidence.hits import HitRecorder
@@ -61,7 +62,7 @@ async def host_remarks(places: Paths, config: Config) -> Sequence[Remark]:
     """On the firewall of this host as far as this process may read it, and on the files that nftables.service loads."""
     firewall = open_backend(config.backend, config)
     try:
-        return [*await _remarks_on_rules(firewall, places), *confinement_remarks()]
+        return [*await _remarks_on_rules(firewall, places, _slots_of(config)), *confinement_remarks()]
     finally:
         await firewall.close()
 
@@ -85,8 +86,14 @@ async def remarks_of_now(
     return [*trial.remarks(), *on_rules, *on_traffic, *on_lists, *confinement_remarks()]
 
 
-async def _remarks_on_rules(firewall: Firewall, places: Paths) -> Sequence[Remark]:
+def _slots_of(config: Config) -> Sequence[SourceSlot]:
+    """The sources whose rules a start would write. No database is asked for their marks: any will do."""
+    marks = {source_id: Mark(number) for number, source_id in enumerate(identities(config), 1)}
+    return policy_of(config, marks, 0.0).acting
+
+
+async def _remarks_on_rules(firewall: Firewall, places: Paths, sources: Sequence[SourceSlot] | None = None) -> Sequence[Remark]:
     on_rules, on_saved = await asyncio.gather(
-        firewall.remarks(), asyncio.to_thread(remarks_on_saved_rulesets, TABLE, places.root)
+        firewall.remarks(sources), asyncio.to_thread(remarks_on_saved_rulesets, TABLE, places.root)
     )
     return [*on_rules, *on_saved]

@@ -9,7 +9,7 @@ from banlistd.backends import BackendName
 from banlistd.control_api import Verdict
 from banlistd.core.config.model import Config
 from banlistd.errors import FirewallError
-from banlistd.model import Action, Marker, Remark
+from banlistd.model import Action, Marker, Remark, SourceSlot
 from banlistd.scopes.names import is_by_hand
 from banlistd.services.verdicts import coverage
 from banlistd.services.verdicts.coverage import HostVerdict, without_content
@@ -32,7 +32,7 @@ class Kernel(FakeFirewall):
     async def gaps(self) -> Sequence[Remark]:
         return self.missing
 
-    async def remarks(self) -> Sequence[Remark]:
+    async def remarks(self, sources: Sequence[SourceSlot] | None = None) -> Sequence[Remark]:
         return self.uncovered
 
 

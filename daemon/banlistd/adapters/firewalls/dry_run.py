@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification
-from banlistd.model import Counter, ExternalChange, Mark, Marker, Remark
+from banlistd.model import Counter, ExternalChange, Mark, Marker, Remark, SourceSlot
 from banlistd.ports import Firewall
 
 
@@ -43,8 +43,8 @@ class DryRunFirewall:
     async def counters(self) -> Mapping[Mark, Counter]:
         return await self._real.counters()
 
-    async def remarks(self) -> Sequence[Remark]:
-        return await self._real.remarks()
+    async def remarks(self, sources: Sequence[SourceSlot] | None = None) -> Sequence[Remark]:
+        return await self._real.remarks(sources)
 
     async def gaps(self) -> Sequence[Remark]:
         return await self._real.gaps()

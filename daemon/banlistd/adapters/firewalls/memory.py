@@ -75,7 +75,7 @@ class MemoryFirewall:
     async def counters(self) -> Mapping[Mark, Counter]:
         return {}
 
-    async def remarks(self) -> Sequence[Remark]:
+    async def remarks(self, sources: Sequence[SourceSlot] | None = None) -> Sequence[Remark]:
         return ()
 
     async def gaps(self) -> Sequence[Remark]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification
-from banlistd.model import Counter, ExternalChange, Mark, Marker, Remark
+from banlistd.model import Counter, ExternalChange, Mark, Marker, Remark, SourceSlot
 
 
 class ThreadedFirewall(ABC):
@@ -36,8 +36,8 @@ class ThreadedFirewall(ABC):
     async def counters(self) -> Mapping[Mark, Counter]:
         return await asyncio.to_thread(self._counters)
 
-    async def remarks(self) -> Sequence[Remark]:
-        return await asyncio.to_thread(self._remarks)
+    async def remarks(self, sources: Sequence[SourceSlot] | None = None) -> Sequence[Remark]:
+        return await asyncio.to_thread(self._remarks, sources)
 
     async def gaps(self) -> Sequence[Remark]:
         return await asyncio.to_thread(self._gaps)
@@ -68,7 +68,7 @@ class ThreadedFirewall(ABC):
         """Most backends have none."""
         return {}
 
-    def _remarks(self) -> Sequence[Remark]:
+    def _remarks(self, sources: Sequence[SourceSlot] | None) -> Sequence[Remark]:
         """Never raises, and does not wait for other calls. Most backends have none."""
         return ()
 

@@ -58,13 +58,24 @@ def _tells_kinds(owner: SourceSlot) -> bool:
     return owner.action in (Action.LOG, Action.COUNT) or (owner.scope is not None and bool(owner.scope.except_interfaces))
 
 
+def _tells_ports(owner: SourceSlot) -> bool:
+    return owner.scope is not None and bool(owner.scope.ports)
+
+
+def _tells_interfaces(owner: SourceSlot) -> bool:
+    return owner.scope is not None and bool(owner.scope.interfaces or owner.scope.except_interfaces)
+
+
 # With more sources a remark names none of them.
 _NAMED = 8
+_BANS_NOTHING = "{{sources}} ban nothing, because packets cannot be told by their {}"
 _NOT_LOGGED = "packets of {sources} are counted and not logged"
 
 
 class KernelPart(StrEnum):
-    """A part of the kernel that some rules need. Without it, every address is banned all the same."""
+    """A part of the kernel, or of the tool, that some rules need. Without it, every address is banned all the same; but what is
+    to be banned in some packets only is not, where these cannot be told from the others.
+    """
 
     loss: _Loss
 
@@ -108,6 +119,12 @@ class KernelPart(StrEnum):
             "sources with connections: new",
             "addresses of {sources} are banned also where they answer connections of this host",
         ),
+    )
+    PORTS = ("ports", _Loss(_tells_ports, "sources with ports", _BANS_NOTHING.format("ports")))
+    INTERFACES = ("interfaces", _Loss(_tells_interfaces, "sources with interfaces", _BANS_NOTHING.format("interfaces")))
+    MARK_MAP = (
+        "map of marks",
+        _Loss(_acting(*Action), "all sources", "packets of {sources} are compared with the mark of one source after the other"),
     )
 
 

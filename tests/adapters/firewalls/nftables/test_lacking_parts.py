@@ -30,7 +30,8 @@ UNKNOWN = (expression("nonesuch"),)
 WATCHER = owner(7, "watcher", Action.COUNT)
 SAMPLED = replace(owner(8, "sampled"), log=0, hits=True)
 TRACKED = replace(owner(9, "tracked"), scope=Scope(except_interfaces=("wg0",), only_new=True), scope_number=1)
-SOURCES = [ALPHA, BETA, LOGGED, COUNTED, WATCHER, TRACKED]
+PORTED = replace(owner(10, "ported"), scope=Scope(ports=((22, 22),), protocols=("tcp",)), scope_number=2)
+SOURCES = [ALPHA, BETA, LOGGED, COUNTED, WATCHER, TRACKED, PORTED]
 CONTENTS = {
     "alpha": addresses(BAD4),
     "beta": addresses(BAD6),
@@ -38,6 +39,7 @@ CONTENTS = {
     "counted": addresses("192.0.2.0/24"),
     "watcher": addresses(MORE4[2]),
     "tracked": addresses("203.0.113.200"),
+    "ported": addresses("203.0.113.201"),
 }
 ANSWERS = services(f"{BAD4} udp 53")
 HELD = state(SOURCES, CONTENTS, answers=ANSWERS)
@@ -77,16 +79,19 @@ async def _found(make: partial[NftablesFirewall]) -> tuple[bool, list[Remark]]:
         await firewall.close()
 
 
-ONCE_EACH = {1: 1, 2: 1, 4: 1, 5: 0, 7: 1, 8: 1, 9: 0}
+ONCE_EACH = {1: 1, 2: 1, 4: 1, 5: 0, 7: 1, 8: 1, 9: 0, 10: 0}
 COSTS = {
     KernelPart.REJECT: "packets of beta are dropped and not rejected",
     KernelPart.LOG: "packets of logged, sampled are counted and not logged",
     KernelPart.LIMIT: "packets of logged, sampled are counted and not logged",
     KernelPart.NFLOG: "packets of sampled are not sampled, nor logged to a group",
-    KernelPart.COUNTER: "packets of alpha, beta, logged, counted, watcher, tracked, sampled are not counted",
-    KernelPart.ADDRESS_TYPE: "if alpha, beta, logged, counted, watcher, tracked, sampled ban them",
+    KernelPart.COUNTER: "packets of alpha, beta, logged, counted, watcher, tracked, ported, sampled are not counted",
+    KernelPart.ADDRESS_TYPE: "if alpha, beta, logged, counted, watcher, tracked, ported, sampled ban them",
     KernelPart.INTERFACE_KIND: "in a VRF, packets of logged, counted, watcher, tracked are counted twice",
     KernelPart.CONNECTIONS: "addresses of tracked are banned also where they answer connections of this host",
+    KernelPart.PORTS: "ported ban nothing, because packets cannot be told by their ports",
+    KernelPart.INTERFACES: "tracked ban nothing, because packets cannot be told by their interfaces",
+    KernelPart.MARK_MAP: "watcher, tracked, ported, sampled are compared with the mark of one source after the other",
 }
 
 
@@ -107,7 +112,10 @@ def test_a_kernel_that_lacks_a_part_bans_everything_and_the_remarks_say_what_is_
         for source_id in ("logged", "sampled"):
             logged = f'burst 20 packets log prefix "banlistd {source_id} "' in listing
             assert logged is not bool({KernelPart.LOG, KernelPart.LIMIT} & {*parts})
-        assert ("ct direction" in listing) is (KernelPart.CONNECTIONS not in parts)
+        assert ("ct direction" in listing) is not bool({KernelPart.CONNECTIONS, KernelPart.INTERFACES} & {*parts})
+        assert bool(re.search(r"dport \{? ?22", listing)) is (KernelPart.PORTS not in parts)
+        assert ("iifname" in listing) is (KernelPart.INTERFACES not in parts)
+        assert ("meta mark vmap" in listing) is (KernelPart.MARK_MAP not in parts)
         assert (f"group {HIT_GROUP}" in listing) is not bool({KernelPart.NFLOG, KernelPart.LIMIT} & {*parts})
 
 
@@ -150,6 +158,9 @@ def refusing_nft(folder: Path, words: str) -> Path:
         ("counter name", KernelPart.COUNTER),
         ("ct direction", KernelPart.CONNECTIONS),
         ('kind \\"vrf', KernelPart.INTERFACE_KIND),
+        ("th dport", KernelPart.PORTS),
+        ("iifname", KernelPart.INTERFACES),
+        ("mark vmap", KernelPart.MARK_MAP),
     ],
 )
 @in_network_namespace
@@ -167,6 +178,43 @@ async def test_a_rule_that_is_refused_when_it_is_written_costs_what_needs_it(
     more = state([*SOURCES, owner(8, "more", Action.REJECT)], {"alpha": addresses(BAD4), "more": addresses("192.0.2.9")})
     await firewall.apply(difference(HELD, more))
     assert (await firewall.verify(more)).sound
+    await firewall.close()
+
+
+@pytest.mark.parametrize(("words", "part"), [("reject with", KernelPart.REJECT), ("th dport", KernelPart.PORTS)])
+@in_network_namespace
+async def test_what_only_nft_refuses_is_found_without_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, part: KernelPart
+) -> None:
+    notes = refusing_nft(tmp_path, words)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    firewall = NftablesFirewall()
+    (remark,) = await firewall.remarks(SOURCES)
+    assert COSTS[part] in remark.message
+    assert await firewall.remarks([ALPHA]) == []
+    assert nft("list", "ruleset") == ""
+    assert notes.read_text()
+    await firewall.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("Error: syntax error, unexpected string", "nft refuses the rules: 'Error: syntax error, unexpected string'"),
+        ("Operation not permitted (you must be root)", None),
+    ],
+)
+@in_network_namespace
+async def test_an_nft_that_takes_no_rules_is_remarked_on_where_this_process_may_write_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, message: str | None
+) -> None:
+    (tmp_path / "nft").write_text(f'#!/bin/sh\necho "{said}" >&2\nexit 1\n')
+    (tmp_path / "nft").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    firewall = NftablesFirewall()
+    assert [remark.message for remark in await firewall.remarks(SOURCES)] == ([message] if message else [])
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert [remark.message for remark in await firewall.remarks(SOURCES)] == ["there is no command nft"]
     await firewall.close()
 
 
@@ -197,7 +245,7 @@ async def test_an_nft_that_refuses_everything_is_asked_a_few_times_and_no_more(
     firewall = NftablesFirewall()
     with pytest.raises(FirewallError, match="Operation not supported"):
         await firewall.apply(difference(None, HELD))
-    assert len(notes.read_text().splitlines()) == 18
+    assert len(notes.read_text().splitlines()) == 39
     assert await firewall.remarks() == []
     await firewall.close()
 

@@ -144,8 +144,9 @@ class IpsetFirewall(ThreadedFirewall):
                     return elements
             raise
 
-    def _remarks(self) -> Sequence[Remark]:
-        return remarks_on_lacking(self._sources, self._lacking, REFUSED_RULES)
+    def _remarks(self, sources: Sequence[SourceSlot] | None) -> Sequence[Remark]:
+        """Rules are not tried: they could only be with the sets that they look into."""
+        return remarks_on_lacking(self._sources if sources is None else sources, self._lacking, REFUSED_RULES)
 
     def _teardown(self) -> None:
         """Rules first: the kernel refuses to destroy a set that rules refer to."""

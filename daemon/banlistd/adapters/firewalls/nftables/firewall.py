@@ -25,7 +25,8 @@ from banlistd.adapters.firewalls.nftables.lookups.chains import chains_in
 from banlistd.adapters.firewalls.nftables.lookups.kept_look import KeptLook, markers_after
 from banlistd.adapters.firewalls.nftables.lookups.other_socket import OtherSocket
 from banlistd.adapters.firewalls.nftables.lookups.scopes import conditions_in
-from banlistd.adapters.firewalls.nftables.nft import NEEDED_RIGHTS, accepts
+from banlistd.adapters.firewalls.nftables.lookups.trying import accepted_form, tried
+from banlistd.adapters.firewalls.nftables.nft import NEEDED_RIGHTS
 from banlistd.adapters.firewalls.nftables.ownership import (
     adopt,
     gaps_in,
@@ -37,7 +38,7 @@ from banlistd.adapters.firewalls.nftables.ownership import (
 from banlistd.adapters.firewalls.nftables.rules import PROBES
 from banlistd.adapters.firewalls.nftables.samples import Sampling
 from banlistd.adapters.firewalls.nftables.sets import table_body
-from banlistd.adapters.firewalls.nftables.structure import REFUSED_RULES, TABLE, TEXT_PARTS, RuleForm, rehearsal
+from banlistd.adapters.firewalls.nftables.structure import REFUSED_RULES, TABLE, RuleForm
 from banlistd.adapters.firewalls.threaded import ThreadedFirewall
 from banlistd.adapters.netlink.messages import NFT_MSG_DELTABLE, NFT_MSG_NEWTABLE, NLM_F_ACK, Batch
 from banlistd.adapters.netlink.nft_monitor import RECEIVE_BUFFER, Absence, Certainty, Monitor
@@ -46,7 +47,7 @@ from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
-from banlistd.core.ruleset.kernel_parts import KernelPart, remarks_on_lacking, suspects
+from banlistd.core.ruleset.kernel_parts import KernelPart, remarks_on_lacking
 from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
 from banlistd.errors import FirewallError, LostStructureError, RefusedRuleError
 from banlistd.model import Counter, ExternalChange, Mark, Marker, Ownership, Remark, SourceSlot
@@ -198,25 +199,27 @@ class NftablesFirewall(ThreadedFirewall):
         try:
             return apply(self._form)
         except RefusedRuleError:
-            for lacking in suspects(change.sources, self._form.lacking, TEXT_PARTS):
-                form = replace(self._form, lacking=lacking)
-                if accepts(rehearsal(change.sources, form=form)):
-                    try:
-                        elements = apply(form)
-                    except RefusedRuleError as error:
-                        raise LostStructureError(error.message, error.hint) from error
-                    self._form = form
-                    return elements
-            raise
+            form = accepted_form(change.sources, self._form)
+            if form is None:
+                raise
+        try:
+            elements = apply(form)
+        except RefusedRuleError as error:
+            raise LostStructureError(error.message, error.hint) from error
+        self._form = form
+        return elements
 
-    def _remarks(self) -> Sequence[Remark]:
+    def _remarks(self, sources: Sequence[SourceSlot] | None) -> Sequence[Remark]:
         try:
             with self._questions.opened() as wire:
-                remarks = remarks_on(table_state(wire), self._ownership)
+                remarks = [*remarks_on(table_state(wire), self._ownership)]
                 lacking = self._form.lacking if self._probed else refused(wire, self._probes)
-                return [*remarks, *remarks_on_lacking(self._sources, lacking, REFUSED_RULES)]
         except OSError:
             return ()
+        if sources is not None:
+            lacking, refusal = tried(sources, replace(self._form, lacking=lacking))
+            remarks += refusal
+        return [*remarks, *remarks_on_lacking(self._sources if sources is None else sources, lacking, REFUSED_RULES)]
 
     def _gaps(self) -> Sequence[Remark]:
         try:

@@ -11,11 +11,17 @@ from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.netlink.nft_monitor import Absence
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.errors import FirewallError, RefusedRuleError
+from banlistd.model import Remark
 
 NEEDED_RIGHTS = "it needs CAP_NET_ADMIN, and a table that belongs to no other process"
 
 # Seconds. nft reads the ruleset before it writes; a minute is far beyond any measured time.
 _NFT_DEADLINE = 60.0
+
+_FORBIDDEN = "not permitted"
+_INSTALL = "install the nftables package"
+_LOOK = f"nft --version; nft list table inet {TABLE}"
+_TOO_SLOW, _SEE_WHAT_WRITES = f"nft did not end within {_NFT_DEADLINE:.0f} s", "see what else writes to nftables"
 
 
 def run_nft(script: str, wire: NetlinkSocket, absence: Absence) -> None:
@@ -32,14 +38,14 @@ def run_nft(script: str, wire: NetlinkSocket, absence: Absence) -> None:
     try:
         done = _run(script)
     except FileNotFoundError as exc:
-        raise FirewallError("there is no command nft", "install the nftables package") from exc
+        raise FirewallError("there is no command nft", _INSTALL) from exc
     except subprocess.TimeoutExpired as exc:
-        raise FirewallError(f"nft did not end within {_NFT_DEADLINE:.0f} s", "see what else writes to nftables") from exc
+        raise FirewallError(_TOO_SLOW, _SEE_WHAT_WRITES) from exc
     if done.returncode:
-        said = (done.stderr.splitlines() or ["nothing"])[0]
-        if "not permitted" in said:
-            raise FirewallError(f"nft refused the structure: {said[:200]!r}", NEEDED_RIGHTS)
-        raise RefusedRuleError(f"nft refused the structure: {said[:200]!r}", f"nft --version; nft list table inet {TABLE}")
+        said = _said_by(done)
+        if _FORBIDDEN in said:
+            raise FirewallError(f"nft refused the structure: {said!r}", NEEDED_RIGHTS)
+        raise RefusedRuleError(f"nft refused the structure: {said!r}", _LOOK)
     absence.commits += min(1, wire.generation() - before)
     if orphaned:
         absence.commits += adopt(wire)
@@ -47,10 +53,25 @@ def run_nft(script: str, wire: NetlinkSocket, absence: Absence) -> None:
 
 def accepts(script: str) -> bool:
     """Whether nft and the kernel would carry the script out; the kernel checks it and then forgets it."""
+    return refusal_of(script) is None
+
+
+def refusal_of(script: str) -> Remark | None:
+    """Why they would not; without a message, where this process may not know."""
     try:
-        return _run(script, "--check").returncode == 0
-    except (FileNotFoundError, subprocess.TimeoutExpired):
-        return False
+        done = _run(script, "--check")
+    except FileNotFoundError:
+        return Remark("there is no command nft", _INSTALL)
+    except subprocess.TimeoutExpired:
+        return Remark(_TOO_SLOW, _SEE_WHAT_WRITES)
+    if not done.returncode:
+        return None
+    said = _said_by(done)
+    return Remark("" if _FORBIDDEN in said else f"nft refuses the rules: {said!r}", _LOOK)
+
+
+def _said_by(done: subprocess.CompletedProcess[str]) -> str:
+    return (done.stderr.splitlines() or ["nothing"])[0][:200]
 
 
 def _run(script: str, *options: str) -> subprocess.CompletedProcess[str]:

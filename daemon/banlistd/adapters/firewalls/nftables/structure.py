@@ -84,6 +84,9 @@ REFUSED_RULES: Mapping[KernelPart, RefusedRule] = {
     KernelPart.ADDRESS_TYPE: RefusedRule("fib daddr type", "nft_fib_inet"),
     KernelPart.INTERFACE_KIND: RefusedRule("meta iifkind", "nf_tables, of Linux 5.1 or newer"),
     KernelPart.CONNECTIONS: RefusedRule("ct direction", "nft_ct or nf_conntrack"),
+    KernelPart.PORTS: RefusedRule("th dport", "nf_tables, and nft 0.9.2 or newer"),
+    KernelPart.INTERFACES: RefusedRule("iifname", "nf_tables"),
+    KernelPart.MARK_MAP: RefusedRule("meta mark vmap", "nf_tables"),
 }
 
 
@@ -132,8 +135,9 @@ def _structure_of(sources: tuple[SourceSlot, ...], form: RuleForm) -> Mapping[st
     hooks = set(hooks_used(sources))
     chains = {chain_of(owner.source_id): Chain("", _source_rules(owner, form.lacking)) for owner in sources}
     chains |= {name: Chain("", None) for name in (ANSWERS, MARKED_ANSWERS)}
-    chains[BANNED] = Chain("", (_ANSWERS_FIRST, *_dispatch(owner for owner in sources if owner.action.blocks), "drop"))
-    watching = _dispatch(owner for owner in sources if not owner.action.blocks)
+    blocking = _dispatch((owner for owner in sources if owner.action.blocks), form.lacking)
+    chains[BANNED] = Chain("", (_ANSWERS_FIRST, *blocking, "drop"))
+    watching = _dispatch((owner for owner in sources if not owner.action.blocks), form.lacking)
     for hook in hooks & WATCHED.keys():
         chains[WATCHED[hook]] = Chain("", (*_second_time(hook, form.lacking), *watching, "meta mark set 0"))
     chains |= {name: Chain("", None) for name, hook in {**MARKED, **SHADOWED}.items() if hook in hooks}
@@ -200,14 +204,16 @@ def _log(owner: SourceSlot) -> str:
     return f'log prefix "banlistd {owner.source_id} "'
 
 
-def _dispatch(owners: Iterable[SourceSlot]) -> tuple[str, ...]:
+def _dispatch(owners: Iterable[SourceSlot], lacking: AbstractSet[KernelPart]) -> tuple[str, ...]:
     """Jump by mark to the chain of the source. A packet that returns from a watching chain continues with mark 0, as it came.
 
     No packet returns from a blocking chain. A packet that is looked up while the kernel exchanges this very map finds no
     source in it (measured: a packet or so of a flood), and is dropped all the same.
     """
-    pairs = ", ".join(f"{_number_of(owner.mark)} : jump {chain_of(owner.source_id)}" for owner in owners)
-    return (f"meta mark vmap {{ {pairs} }}",) if pairs else ()
+    pairs = [(_number_of(owner.mark), f"jump {chain_of(owner.source_id)}") for owner in owners]
+    if KernelPart.MARK_MAP in lacking:
+        return tuple(f"meta mark {mark} {jump}" for mark, jump in pairs)
+    return (f"meta mark vmap {{ {', '.join(f'{mark} : {jump}' for mark, jump in pairs)} }}",) if pairs else ()
 
 
 def _number_of(mark: Mark) -> int:
@@ -236,9 +242,9 @@ def preparation(
     present = existing - misplaced
     wanted = structure_of(sources, form=form)
     missing = {name: chain for name, chain in wanted.items() if name not in present}
-    blocking = [owner for owner in sources if owner.action.blocks]
+    blocking = [chain_of(owner.source_id) for owner in sources if owner.action.blocks]
     dispatching = (name for name in (BANNED, *WATCHED.values()) if name in wanted)
-    rewritten = [name for name in (*map(_chain_of_owner, blocking), *dispatching) if name in present]
+    rewritten = [name for name in (*blocking, *dispatching) if name in present]
     lines = [] if founded else [f"add table inet {TABLE}"]
     lines += [f"{verb} chain inet {TABLE} {name}" for name in sorted(misplaced) for verb in ("flush", "delete")]
     lines += _declarations(missing, form.lacking)
@@ -249,10 +255,6 @@ def preparation(
     for name in (*missing, *rewritten):
         lines += _rules(name, wanted[name])
     return _script(lines)
-
-
-def _chain_of_owner(owner: SourceSlot) -> str:
-    return chain_of(owner.source_id)
 
 
 def settlement(sources: Sequence[SourceSlot], present: frozenset[str], *, form: RuleForm, deletes: bool = True) -> str:

@@ -95,6 +95,9 @@ def count_loads_of(rule: str) -> int:
 
 def _rules(one: ScopeChain, target: str, lacking: AbstractSet[KernelPart]) -> tuple[str, ...]:
     scope, side = one.scope, "oif" if one.hook.outward else "iif"
+    by_interface = bool(scope.interfaces or scope.except_interfaces)
+    if (scope.ports and KernelPart.PORTS in lacking) or (by_interface and KernelPart.INTERFACES in lacking):
+        return ("return",)
     parts = [f"{side}name {_names(scope.interfaces)}"] if scope.interfaces else []
     if scope.except_interfaces:
         # In a VRF a packet passes the hook a second time, at the interface of the VRF.
