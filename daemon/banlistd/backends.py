@@ -139,7 +139,7 @@ class BackendName(StrEnum):
             change="one call; packets see one set element after another, additions before removals",
             killed="the old or the new state, whole",
             marker="written in the same call",
-            drift="repaired within 10 seconds",
+            drift="repaired within 10 seconds, and within two where rules were flushed or a set emptied",
             ranges="split into networks",
             allowlist="accepted before the bans are looked up",
             translated="arrive: iptables looks up whole addresses only",

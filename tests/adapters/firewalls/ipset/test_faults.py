@@ -30,6 +30,7 @@ from banlistd.adapters.firewalls.ipset.changing import compose
 from banlistd.adapters.firewalls.ipset.firewall import IpsetFirewall
 from banlistd.adapters.firewalls.ipset.iptables import script
 from banlistd.adapters.firewalls.ipset.sets import wanted_sets
+from banlistd.adapters.firewalls.ipset.signs import SIGNS_EVERY
 from banlistd.core.addresses.sets import AddressSet, from_numbers
 from banlistd.core.ruleset.diff import MapChange, difference
 from banlistd.core.ruleset.state import FirewallState, MapEntries, Verification
@@ -107,6 +108,71 @@ async def test_a_foreign_change_of_rules_is_found_and_repaired(what: str, iptabl
     after = [line for line in iptables.saved() if "192.0.2.9" not in line]
     assert after == list(before)
     await firewall.close()
+
+
+FLUSHES = {
+    "all rules of a table are gone": ("-t", "raw", "-F"),
+    "the rules that reject are gone": ("-F",),
+    "a chain was emptied": ("-t", "raw", "-F", "banlistd-in"),
+}
+
+
+@VARIANTS
+@pytest.mark.parametrize("what", FLUSHES)
+@in_network_namespace
+async def test_flushed_rules_are_noticed_and_are_a_gap_until_they_are_written_again(what: str, iptables: Iptables) -> None:
+    iptables.skip_if_missing()
+    held = state([ALPHA, BETA, BOTH], {"alpha": MIXED, "beta": MIXED, "both": MIXED})
+    firewall = await firewall_with(held, iptables)
+    assert (await firewall.verify(held)).sound
+    assert await firewall.gaps() == ()
+    assert not await has_changed(firewall)
+    iptables(*FLUSHES[what])
+    (gap,) = await firewall.gaps()
+    assert "another program" in gap.message
+    assert await has_changed(firewall)
+    await firewall.apply(difference(held, held, await firewall.verify(held)))
+    assert await firewall.gaps() == ()
+    assert not await has_changed(firewall)
+    await firewall.close()
+
+
+@pytest.mark.parametrize("name", ["banlistd-hosts4", "banlistd-nets6"])
+@in_network_namespace
+async def test_an_emptied_set_is_noticed(name: str) -> None:
+    held = state([ALPHA], {"alpha": MIXED})
+    firewall = await firewall_with(held)
+    assert (await firewall.verify(held)).sound
+    ipset("flush", name)
+    assert await has_changed(firewall)
+    await firewall.apply(difference(held, held, await firewall.verify(held)))
+    assert (await firewall.verify(held)).sound
+    assert not await has_changed(firewall)
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_sources_that_go_and_a_first_start_are_no_change_by_others() -> None:
+    NFT.skip_if_missing()
+    firewall = IpsetFirewall("nft")
+    assert not await has_changed(firewall)
+    held = state(EVERYONE, EVERYTHING)
+    for wanted in (held, state([ALPHA], EVERYTHING), state([], {})):
+        await firewall.apply(difference(None, wanted))
+        assert not await has_changed(firewall)
+        assert (await firewall.verify(wanted)).sound
+        assert not await has_changed(firewall)
+        assert await firewall.gaps() == ()
+    await firewall.close()
+
+
+async def has_changed(firewall: IpsetFirewall) -> bool:
+    """Whether the next look, or the one after it, reports a change."""
+    try:
+        async with asyncio.timeout(2.5 * SIGNS_EVERY):
+            return (await firewall.wait_for_external_change()).ours
+    except TimeoutError:
+        return False
 
 
 @VARIANTS

@@ -9,11 +9,12 @@ A change of sources has three steps: missing sets, rules, then elements and the 
 first: a banned packet whose mark no rule knows is dropped.
 """
 
+import asyncio
 import errno
 import random
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -26,6 +27,7 @@ from banlistd.adapters.firewalls.ipset.record import Rules
 from banlistd.adapters.firewalls.ipset.rules import REFUSED_RULES, chains_of
 from banlistd.adapters.firewalls.ipset.services import ServiceEntries, service_messages
 from banlistd.adapters.firewalls.ipset.sets import APPLIED, EVERY_MAP, create_body, fresh, set_of, shape_of, wanted_sets
+from banlistd.adapters.firewalls.ipset.signs import RULES_MISSING, SIGNS_EVERY, elements_are_gone, rules_are_gone
 from banlistd.adapters.firewalls.ipset.wire import (
     IPSET_CMD_ADD,
     IPSET_CMD_CREATE,
@@ -42,7 +44,7 @@ from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.kernel_parts import KernelPart, possible_slots, remarks_on_lacking, suspects
 from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
 from banlistd.errors import FirewallError, LostStructureError, RefusedRuleError
-from banlistd.model import Counter, Family, Mark, Marker, Remark, SourceSlot
+from banlistd.model import Counter, ExternalChange, Family, Mark, Marker, Remark, SourceSlot
 
 # Errors for a set whose content differs from what the change expects, and for a change too large for one call.
 _SURPRISES = frozenset({IPSET_ERR_EXIST, IPSET_ERR_HASH_FULL, errno.EMSGSIZE})
@@ -74,9 +76,27 @@ class IpsetFirewall(ThreadedFirewall):
         self._digests: Digests | None = None
         self._verified: FirewallState | None = None  # what `_digests` are of, with the actions that it asks for
         self._sources: tuple[SourceSlot, ...] = ()  # those that were last written or verified
+        self._sound: FirewallState | None = None  # what `verify` found, if no change of ours has followed
         self._lacking: AbstractSet[KernelPart] = frozenset()
         # A lock of threads, not of coroutines: a cancelled coroutine leaves its thread running.
         self._lock = threading.Lock()
+
+    async def wait_for_external_change(self) -> ExternalChange:
+        """Nothing notifies us: signs of a change are looked at each second. Others are found by the next `verify`."""
+        while True:
+            await asyncio.sleep(SIGNS_EVERY)
+            if await asyncio.to_thread(self._is_seen, self._lacks_anything):
+                return ExternalChange()
+
+    def _lacks_anything(self, wire: IpsetSocket) -> bool:
+        sound = self._sound
+        return self._lacks_rules(wire) or (sound is not None and elements_are_gone(wire, sound, random.SystemRandom()))
+
+    def _lacks_rules(self, wire: IpsetSocket) -> bool:
+        return rules_are_gone(wire, self._sources, self._lacking)
+
+    def _gaps(self) -> Sequence[Remark]:
+        return (RULES_MISSING,) if self._is_seen(self._lacks_rules) else ()
 
     def _markers(self) -> tuple[Marker, ...]:
         """Beside a change, on a socket of its own: the watchdog asks, and iptables may wait for longer than its patience."""
@@ -97,7 +117,9 @@ class IpsetFirewall(ThreadedFirewall):
                 self._verified = state
             look = look_at(wire)
             ruleset = self._iptables.look() if look.record.rules else None
-            return faults_of(wire, look, self._digests, ruleset, random.SystemRandom())
+            verdict = faults_of(wire, look, self._digests, ruleset, random.SystemRandom())
+            self._sound = state if verdict.sound else None
+            return verdict
 
     def _contents(self) -> Mapping[Mark, AddressSet]:
         with self._at_work("cannot read the firewall") as wire:
@@ -117,7 +139,7 @@ class IpsetFirewall(ThreadedFirewall):
 
     def _apply(self, change: Change) -> int:
         with self._at_work("the firewall refused the change") as wire:
-            self._sources = change.sources
+            self._sources, self._sound = change.sources, None
             return self._apply_possible(change, wire)
 
     def _apply_possible(self, change: Change, wire: IpsetSocket) -> int:
@@ -161,6 +183,17 @@ class IpsetFirewall(ThreadedFirewall):
             if self._socket is not None:
                 self._socket.close()
             self._socket = None
+
+    def _is_seen(self, sign: Callable[[IpsetSocket], bool]) -> bool:
+        """Not while a change is being applied, and not where the kernel cannot be asked. Does not wait."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            return self._socket is not None and sign(self._socket)
+        except OSError:
+            return False
+        finally:
+            self._lock.release()
 
     @contextmanager
     def _at_work(self, failing: str) -> Iterator[IpsetSocket]:
