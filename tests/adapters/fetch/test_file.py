@@ -1,5 +1,7 @@
 import asyncio
 import contextlib
+import errno
+import fcntl
 import gzip
 import hashlib
 import os
@@ -9,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -299,6 +302,46 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(tmp_path: Path, chan
     path = written(tmp_path / "list", LONG)
     outcome = Writer().fetch(path, Interrupted(lambda: change(path)))
     assert body_of(outcome) == OTHER
+
+
+class BadDisk:
+    """What cannot be read of a file begins in its third page: a call that begins before gives what is there."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._pread = os.pread
+        monkeypatch.setattr(os, "pread", self._read)
+
+    def _read(self, descriptor: int, count: int, at: int) -> bytes:
+        if at >= 8192:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return self._pread(descriptor, min(count, 8192 - at), at)
+
+
+@pytest.mark.parametrize("content", [LIST, LIST * 100], ids=["short", "long"])
+def test_a_list_of_which_a_part_cannot_be_read_is_never_taken_for_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    path = written(tmp_path / "list", content)
+    BadDisk(monkeypatch)
+    with pytest.raises(FetchError, match=r"cannot read .*Input/output error"):
+        fetch(path)
+
+
+@pytest.mark.parametrize("content", [LIST, LIST * 100], ids=["short", "long"])
+def test_a_list_is_closed_in_a_thread_as_its_disk_may_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    path, closed = written(tmp_path / "list", content), Queue[threading.Thread]()
+    close, place = os.close, path.stat()
+
+    def noted(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), place) and not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_PATH:
+            closed.put(threading.current_thread())
+        close(descriptor)
+
+    monkeypatch.setattr(os, "close", noted)
+    fetch(path)
+    assert closed.get(timeout=60) is not threading.main_thread()
 
 
 def test_a_file_that_is_truncated_while_it_is_read_is_never_half_a_list(tmp_path: Path) -> None:

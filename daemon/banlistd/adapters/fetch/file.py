@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from banlistd.adapters.fetch.list_path import is_pipe, must_be_regular, open_list, publisher_of
+from banlistd.adapters.fetch.list_path import close_elsewhere, is_pipe, must_be_regular, open_list, portion_of, publisher_of
 from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.system.waiting import paused
 from banlistd.core.config.model import STDIN, Source
@@ -61,9 +61,8 @@ class _ChangedError(FetchError):
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A regular file that is about to be read. `size` in bytes. `body`: all of it, where that is at most `_SHORT`.
-
-    `publisher`: as `same_publisher` knows it.
+    """A regular file that is about to be read. `size` in bytes. `body`: all of it, where that is at most `_SHORT`; the
+    descriptor is closed then. `publisher`: as `same_publisher` knows it.
     """
 
     descriptor: int
@@ -145,7 +144,7 @@ class LocalFiles:
                 return NotModified(Validators(opened.etag, "", body_hash))
             return await self._parsed(source, path, opened, body_hash, deadline, on_body)
         finally:
-            os.close(opened.descriptor)
+            _close(opened)
 
     async def _read_stdin(self, source: Source, deadline: asyncio.Timeout, on_body: OnBody) -> Download:
         if self._stdin is None:
@@ -200,7 +199,7 @@ class LocalFiles:
                 return Download(await parser.finish(), Validators(opened.etag, "", body_hash), opened.size)
             for at in range(0, opened.size, _PORTION):
                 count = min(_PORTION, opened.size - at)
-                await parser.feed(await self._threads.run((source.id, path), partial(os.pread, opened.descriptor, count, at)))
+                await parser.feed(await self._threads.run((source.id, path), partial(portion_of, opened.descriptor, count, at)))
             await self._threads.run((source.id, path), partial(_must_be_unchanged, path, opened))
             return Download(await parser.finish(), Validators(opened.etag, "", body_hash), opened.size)
 
@@ -239,14 +238,14 @@ class LocalFiles:
                 raise FetchError(f"{quoted(str(path))} is larger than {source.max_bytes} bytes", hint)
             found = _Opened(descriptor, before.st_size, _etag(before))
             if before.st_size <= _SHORT:
-                body = os.pread(descriptor, before.st_size, 0)
+                body = portion_of(descriptor, before.st_size, 0)
                 publisher = publisher_of(descriptor, before) if may_share(source.format, body) else ""
                 found = replace(found, body=body, publisher=publisher)
                 _must_be_unchanged(path, found)
             opened = found
             return opened
         finally:
-            if opened is None:
+            if opened is None or opened.body is not None:
                 os.close(descriptor)
 
 
@@ -267,9 +266,8 @@ def _size_of(last: Validators) -> str:
 
 
 def _close(opened: _Opened | None) -> None:
-    """What was opened after the deadline."""
-    if opened is not None:
-        os.close(opened.descriptor)
+    if opened is not None and opened.body is None:
+        close_elsewhere(opened.descriptor)
 
 
 def _may_be_known(opened: _Opened, last: Validators) -> bool:

@@ -9,7 +9,9 @@ if root, the daemon's account or the owner of the file itself made it, as the ke
 import errno
 import os
 import stat
+import threading
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 from banlistd.core.download.same_publisher import publisher_of_file
@@ -106,6 +108,30 @@ def must_be_regular(path: Path, status: os.stat_result) -> None:
     """Raises FetchError for a folder, a device, a pipe or a socket."""
     if not stat.S_ISREG(status.st_mode):
         raise _not_regular(path)
+
+
+def portion_of(descriptor: int, count: int, at: int) -> bytes:
+    """So many bytes of a file from there on, fewer only at its end. Raises OSError.
+
+    Where a part of the disk cannot be read, one call gives what is before it, and only the next one the error.
+    """
+    read = os.pread(descriptor, count, at)
+    while len(read) < count and (more := os.pread(descriptor, count - len(read), at + len(read))):
+        read += more
+    return read
+
+
+def close_elsewhere(descriptor: int) -> None:
+    """In a thread: to close a file of FUSE asks its server, which may never answer."""
+    try:
+        threading.Thread(target=_close_quietly, args=(descriptor,), name="list file", daemon=True).start()
+    except RuntimeError:  # the account or the unit allows no more threads now
+        _close_quietly(descriptor)
+
+
+def _close_quietly(descriptor: int) -> None:
+    with suppress(OSError):  # what was read is whole
+        os.close(descriptor)
 
 
 def _opened(path: Path, folder: int, name: str, makers: set[int], *, wait: bool) -> int:
