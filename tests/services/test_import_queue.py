@@ -14,7 +14,7 @@ from banlistd.errors import FirewallError, LedgerError
 from banlistd.model import ContentHash, ImportRun, PolicyHash, RunState, SourceId
 from banlistd.ports import Ledger
 from banlistd.services.imports.needs import ListEnforcer
-from banlistd.services.imports.queue import IMPORT_LIMIT, TOGETHER, ImportQueue
+from banlistd.services.imports.queue import IMPORT_LIMIT, MOST_SLOW, SLOW, TOGETHER, ImportQueue
 from support.fakes import FakeClock
 from support.virtual_time import run_in_virtual_time
 
@@ -188,6 +188,36 @@ def test_where_many_wait_several_begin_together_and_none_is_left() -> None:
         assert begun == sorted(begun)
 
     asyncio.run(life())
+
+
+def test_imports_that_wait_for_servers_keep_no_other_one_from_beginning() -> None:
+    async def life() -> None:
+        queue = queue_for(Plans())
+        may_end, begun = asyncio.Event(), list[int]()
+
+        async def waiting(number: int) -> None:
+            async with queue.place(SourceId(f"s{number}")):
+                begun.append(number)
+                await may_end.wait()
+
+        tasks = [asyncio.ensure_future(waiting(number)) for number in range(2 * IMPORT_LIMIT + MOST_SLOW)]
+        await asyncio.sleep(SLOW / 2)
+        assert len(begun) == IMPORT_LIMIT
+        await asyncio.sleep(100 * SLOW)
+        assert len(begun) == IMPORT_LIMIT + MOST_SLOW
+        may_end.set()
+        await asyncio.gather(*tasks)
+        tasks = [asyncio.ensure_future(waiting(number)) for number in range(2 * IMPORT_LIMIT)]
+        await asyncio.gather(*tasks)
+        may_end.clear()
+        begun.clear()
+        tasks = [asyncio.ensure_future(waiting(number)) for number in range(2 * IMPORT_LIMIT)]
+        await asyncio.sleep(SLOW / 2)
+        assert len(begun) == IMPORT_LIMIT
+        may_end.set()
+        await asyncio.gather(*tasks)
+
+    run_in_virtual_time(life())
 
 
 def test_an_import_that_is_cancelled_while_it_waits_leaves_its_place_to_others() -> None:

@@ -81,9 +81,18 @@ def test_the_same_bytes_start_no_parser_and_are_no_attempt() -> None:
 
 
 def test_a_first_list_meets_a_parser_that_starts_while_it_arrives() -> None:
+    parser, spool, attempts = CountedParser(), Spool(), Attempts()
+    chunks = [LIST * 10] * 5
+    assert body_of(receive(parser, "", spool, attempts=attempts, chunks=chunks)) == LIST * 50
+    assert parser.arrived == [3]
+    assert attempts.count == 1
+    assert spool.room == Spool().room
+
+
+def test_a_short_first_list_keeps_no_parser_while_it_arrives() -> None:
     parser, attempts = CountedParser(), Attempts()
     assert body_of(receive(parser, "", Spool(), attempts=attempts)) == LIST
-    assert parser.arrived == [0]
+    assert parser.arrived == [len(CHUNKS)]
     assert attempts.count == 1
 
 

@@ -16,6 +16,12 @@ SPOOL = 16 * 2**20
 """Bytes, for all bodies together: 1,000,000 addresses as text have 14 MB."""
 
 
+_BEGINNING = 1 << 16
+"""Bytes of a list that was never read for which no parser starts before the body is whole: a server that stops after them would
+keep one of two parsers until the `timeout` of its source.
+"""
+
+
 class Spool:
     """Memory for bodies that may prove to be the same as last time, at most `room` bytes for all of them together."""
 
@@ -27,7 +33,8 @@ class Receiver:
     """Receives one body, at most once. `before`: bytes of other bodies of the same list.
 
     `last_hash`: the hash of the body that the source had last, or empty. Where there is one, the bytes stay in the spool until
-    the hash decides, so that the same bytes start no parser. Where the spool is full, the parser starts.
+    the hash decides, so that the same bytes start no parser; else the first of them do. Where the spool is full, the parser
+    starts.
     """
 
     def __init__(
@@ -49,13 +56,13 @@ class Receiver:
         digest = hashlib.sha256()
         async with AsyncExitStack() as stack:
             stack.callback(self._discard)
-            session = None if self._last_hash else await self._begin(stack, deadline)
+            session = None
             async for chunk in body:
                 self.arrived += len(chunk)
                 if self.arrived > self._source.max_bytes:
                     raise too_large(self._source.max_bytes)
                 digest.update(chunk)
-                if session is None and self._keeps(chunk):
+                if session is None and self._may_wait() and self._keeps(chunk):
                     continue
                 if session is None:
                     session = await self._begin_late(stack, deadline)
@@ -79,14 +86,18 @@ class Receiver:
     async def _begin_late(self, stack: AsyncExitStack, deadline: asyncio.Timeout) -> ParserSession:
         """Each chunk of the spool is freed as soon as the parser has it."""
         session = await self._begin(stack, deadline)
-        async with paused(deadline):
-            await session.ready()
+        if self._last_hash:  # else the parser starts while the rest arrives
+            async with paused(deadline):
+                await session.ready()
         for number, chunk in enumerate(self._waiting):
             self._waiting[number] = b""
             self._spool.room += len(chunk)
             await session.feed(chunk)
         self._waiting.clear()
         return session
+
+    def _may_wait(self) -> bool:
+        return bool(self._last_hash) or self.arrived - self._before <= _BEGINNING
 
     def _keeps(self, chunk: bytes) -> bool:
         if len(chunk) > self._spool.room:

@@ -20,12 +20,20 @@ from banlistd.services.imports.needs import ListEnforcer
 from banlistd.services.joining.coalescer import Coalescer, Take
 
 IMPORT_LIMIT = 16
-"""Imports that are prepared side by side: enough to wait for slow servers together. Two lists are parsed at a time."""
+"""Imports that are prepared side by side, beside those that are slow. Two lists are parsed at a time."""
 
 TOGETHER = 8
 """Imports that begin at the same time while more of them wait: what they ask of the database is one turn of it, and what they
 write is one commit. One by one, 600 imports took 864 flushes of the disk (measured).
 """
+
+SLOW = 1.0
+"""Seconds after which an import gives up its place: it waits for a server, which may never answer. Some of those kept all
+others waiting until their time-outs were over, lists of this machine too.
+"""
+
+MOST_SLOW = 64
+"""Imports under way that have given up their places."""
 
 _SHARE = 8.0
 _LONGEST = 5.0
@@ -53,7 +61,8 @@ class ImportQueue:
         self._ledger = ledger
         self._clock = clock
         self._places = _Places(IMPORT_LIMIT, TOGETHER)
-        self._preparing: set[SourceId] = set()
+        self._preparing: dict[SourceId, asyncio.TimerHandle] = {}
+        self._slow: set[SourceId] = set()
         self._all_ready = asyncio.Event()
         self._batches: Coalescer[_Ready, tuple[int, int]] = Coalescer(self._carry_out)
         self._lock = asyncio.Lock()
@@ -63,7 +72,7 @@ class ImportQueue:
     async def place(self, source_id: SourceId) -> AsyncIterator[None]:
         """Wait for a place, and keep it until the content of the source is ready, or its import ends."""
         await self._places.acquire()
-        self._preparing.add(source_id)
+        self._give_up_later(source_id)
         try:
             yield
         finally:
@@ -92,10 +101,24 @@ class ImportQueue:
 
     def _leave(self, source_id: SourceId) -> None:
         if source_id in self._preparing:
-            self._preparing.discard(source_id)
-            self._places.release()
+            self._preparing.pop(source_id).cancel()
+            if source_id in self._slow:
+                self._slow.discard(source_id)
+            else:
+                self._places.release()
         if not self._preparing and not self._places.waiting:
             self._all_ready.set()
+
+    def _give_up_later(self, source_id: SourceId) -> None:
+        self._preparing[source_id] = asyncio.get_running_loop().call_later(SLOW, self._give_up, source_id)
+
+    def _give_up(self, source_id: SourceId) -> None:
+        """Another import may have its place."""
+        if len(self._slow) >= MOST_SLOW:
+            self._give_up_later(source_id)
+            return
+        self._slow.add(source_id)
+        self._places.release()
 
     async def _open(self, ready: _Ready) -> None:
         try:
