@@ -145,6 +145,18 @@ def test_every_answer_without_a_list_has_its_reason(status: Status) -> None:
     assert "went" not in error.message or "what {went} wrong" in error.message
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"bans\\ud83d": ["192.0.2.1", "192.0.2.2", "about 192.0.2.9 there"]}',
+        b'{"type":"metadata","records":99999999999999999999}\n{"ip":"192.0.2.1"}\n{"ip":"192.0.2.2"}\n',
+    ],
+    ids=["half a pair of surrogates", "more records than there are numbers"],
+)
+def test_no_text_and_no_number_of_a_list_is_too_odd_for_an_answer(body: bytes) -> None:
+    assert len(asyncio.run(read(body)).addresses) == 2
+
+
 def test_a_fault_of_ours_is_answered_and_named(capfd: pytest.CaptureFixture[str]) -> None:
     no_bytes = map(bytes.decode, [b"\xff"])
     answer = decoded_answer(answer_to(Job(Format(), MIB, "", Limits(0, 0, 0)), no_bytes, -1))  # type: ignore[arg-type]
@@ -491,6 +503,25 @@ def test_a_fork_whose_forker_is_killed_ends_with_an_error() -> None:
         await forker.close()
 
     asyncio.run(life())
+
+
+def test_a_forker_that_is_killed_with_a_request_unread_ends_what_it_was_asked_for() -> None:
+    async def life() -> list[object]:
+        forker, faults = Forker(), list[object]()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        assert await forker.is_ready()
+        os.kill(forker.pid, signal.SIGSTOP)
+        session = RunningParser(forker.start, Job(Format(), MIB, "", Limits(288 * MIB, MIB, 10)))
+        os.kill(forker.pid, signal.SIGKILL)
+        async with asyncio.timeout(60):
+            await forker.gone()
+            with pytest.raises(ParseError, match="SIGKILL"):
+                await session.finish()
+            await session.close()
+            await forker.close()
+        return faults
+
+    assert asyncio.run(life()) == []
 
 
 def noted_forkers(monkeypatch: pytest.MonkeyPatch) -> list[Forker]:

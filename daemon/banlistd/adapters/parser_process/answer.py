@@ -92,7 +92,7 @@ def encoded_answer(answer: Answer) -> bytes:
         len(answer.samples),
         answer.next_page.encode("utf-8", "replace")[:LONGEST_NEXT],
     )
-    samples = [_SAMPLE.pack(one.line, one.text.encode()[:84], one.reason.encode()[:84]) for one in answer.samples[:SAMPLES]]
+    samples = [_SAMPLE.pack(one.line, _cut(one.text)[:84], _cut(one.reason)[:84]) for one in answer.samples[:SAMPLES]]
     return (head + b"".join(samples)).ljust(ANSWER_SIZE, b"\0")
 
 

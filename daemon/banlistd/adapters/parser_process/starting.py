@@ -147,10 +147,16 @@ class Forker:
     def _heard(self) -> None:
         """It is ready (number 0), or a fork has ended."""
         with suppress(BlockingIOError):
-            while said := self._channel.recv(64):
+            while said := self._said():
                 number, code = map(int, said.split())
                 self._running.pop(number, self._has_begun)(code)
             asyncio.get_running_loop().remove_reader(self._channel)
+
+    def _said(self) -> bytes:
+        try:
+            return self._channel.recv(64)
+        except ConnectionResetError:  # once: it was killed with a request unread; what it had said is there all the same
+            return self._channel.recv(64)
 
     def _has_begun(self, _code: int) -> None:
         self._ready.set()

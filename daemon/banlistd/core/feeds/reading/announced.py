@@ -12,6 +12,9 @@ _HEAD = 4096
 """Bytes; FireHOL counts entries in line 26 of some 1,800 bytes of comments."""
 
 _TAIL = 1024
+_MOST_RECORDS = 999_999_999
+"""As many as nine digits say, which is what the others may have."""
+
 _LAST_LINES = 3
 
 # Each of these was seen in a real list: abuse.ch, sslbl, FireHOL (whose `hash:ip` lists count addresses).
@@ -55,7 +58,7 @@ def _records_of(text: str) -> int | None:
     """The number in Spamhaus' last record: `{"type": "metadata", ..., "records": 1670, ...}`."""
     record = json_object_of(text.encode("utf-8", "replace")) or {}
     number = record.get("records")
-    return number if record.get("type") == "metadata" and isinstance(number, int) else None
+    return number if record.get("type") == "metadata" and isinstance(number, int) and 0 <= number <= _MOST_RECORDS else None
 
 
 def data_lines(body: bytes) -> int:
