@@ -82,6 +82,19 @@ def test_without_a_confirmation_the_configuration_before_comes_back_by_itself(tm
     run(Environment(tmp_path), BOTH, life, before=many, serve=True)
 
 
+def test_the_end_of_a_trial_of_what_was_in_force_is_no_warning(tmp_path: Path) -> None:
+    async def life(world: DaemonWorld) -> None:
+        await world.completed(ONE, TWO)
+        await world.service.reload()
+        await world.service.reload(TRY)
+        world.clock.time += 121
+        await world.announcer.until(EventName.CONFIG_REJECTED)
+        assert world.trial_remarks() == []
+        assert not unconfirmed(OLD_FILES, await KeptConfigTable(world.database).load())
+
+    run(Environment(tmp_path), BOTH, life, serve=True)
+
+
 def test_no_other_reload_is_accepted_meanwhile(tmp_path: Path) -> None:
     async def life(world: DaemonWorld) -> None:
         await begun(world)

@@ -13,6 +13,11 @@ def test_files_come_back_as_they_were_and_damage_is_no_file() -> None:
         assert files_of_text(damaged) == {}
 
 
+@pytest.mark.parametrize("kept", [Kept(NEW, tried=OLD), Kept(NEW, refused=NEW), Kept(NEW, tried=NEW)])
+def test_files_that_were_in_force_before_a_trial_need_no_confirmation(kept: Kept) -> None:
+    assert not unconfirmed(NEW, kept)
+
+
 @pytest.mark.parametrize(
     ("kept", "expected"),
     [

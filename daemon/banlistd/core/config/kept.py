@@ -31,8 +31,10 @@ class Kept:
 
 
 def unconfirmed(files: Files, kept: Kept) -> bool:
-    """Whether a start must not put these files in force: a trial was under way, or exactly they were not confirmed."""
-    return bool(kept.in_force) and (bool(kept.tried) or files == kept.refused)
+    """Whether a start must not put these files in force: a trial was under way, or exactly they were not confirmed. Not where
+    they are those that were in force.
+    """
+    return bool(kept.in_force) and files != kept.in_force and (bool(kept.tried) or files == kept.refused)
 
 
 def text_of_files(files: Files) -> str:

@@ -95,7 +95,8 @@ class Trial:
         tried, self._pending = self._pending, None
         if refused:
             await self._announce(tried.files if tried else None, self._in_force or {}, None)
-            self._remark = "the configuration of the files was not confirmed in time: the one before is in force"
+            if tried is not None and tried.files != self._in_force:
+                self._remark = "the configuration of the files was not confirmed in time: the one before is in force"
         await self._kept.end_trial(refused=refused)
 
     async def confirm(self) -> None:
