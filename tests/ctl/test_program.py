@@ -178,6 +178,7 @@ def test_a_closed_stdout_still_gives_the_exit_code(daemon: CannedDaemon) -> None
     shell = ["sh", "-c", '"$@" >&-', "sh", *command_line(daemon, "check", "192.0.2.1")]
 
     assert subprocess.run(shell, check=False).returncode == 1
+    assert subprocess.run([*shell[:4], *command_line(daemon, "export")], check=False).returncode == 0
 
 
 def test_an_encoding_without_our_characters_is_no_traceback(daemon: CannedDaemon, program: Program) -> None:

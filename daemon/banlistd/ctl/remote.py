@@ -46,8 +46,7 @@ def _streamed(command: Command[Any, Any], stream: Callable[..., Iterator[str]], 
     socket_path = _socket(arguments)
     texts = stream(command.fields(arguments), arguments.json, lambda fields: ask(socket_path, question_of(command, fields)))
     while (text := _next(texts)) is not None:
-        sys.stdout.write(text)
-        sys.stdout.flush()  # who follows events reads each as it comes
+        print(text, end="", flush=True)  # who follows events reads each as it comes
     return 0
 
 
