@@ -195,7 +195,7 @@ async def open_application(
         policy = policy_of(config, marks, clock.now(), shadows.now_in_shadow(config))
         boot_snapshots, connections, uncovered = (
             BootSnapshotTable(database, config.backend, config.owner, translated=config.translated),
-            closed(stack, LinuxConnections()),
+            closed(stack, LinuxConnections(translates=config.translates)),
             closed(stack, UncoveredTraffic()),
         )
         exemptions = ExemptionRecord(ConfirmedSnapshots(boot_snapshots, trial), ExemptionTable(database), clock)

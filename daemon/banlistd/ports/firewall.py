@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from banlistd.core.addresses.sets import Addresses, AddressSet
+from banlistd.core.addresses.sets import Addresses, AddressSet, Ranges
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.model import (
@@ -85,8 +85,9 @@ class Firewall(Protocol):
 class Connections(Protocol):
     """The connections that the kernel tracks."""
 
-    async def end(self, changes: Sequence[Change], answers: Sequence[ServiceEndpoint]) -> None:
-        """End those whose packets one of these changes, which are applied, bans newly; but not those with `answers`.
+    async def end(self, changes: Sequence[Change], answers: Sequence[ServiceEndpoint], allowed: Ranges | None = None) -> None:
+        """End those whose packets one of these changes, which are applied, bans newly; but not those with `answers`, nor of
+        IPv6 sources that are `allowed` although an IPv4 address within is banned.
 
         Best effort: it never raises, because the bans are in force without it.
         """

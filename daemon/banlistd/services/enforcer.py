@@ -25,6 +25,7 @@ from banlistd.model import (
     Counter,
     Decision,
     ExternalChange,
+    Family,
     ImportRun,
     Mark,
     Marker,
@@ -263,7 +264,7 @@ class Enforcer:
                 self.transactions = self.transactions.note(asyncio.get_running_loop().time() - began)
                 self._recent_markers.forget()
                 self.drift.end(change)
-                self._endings.begin(change, desired.state.answers)
+                self._endings.begin(change, desired.state.answers, desired.state.allowed[Family.IPV6])
                 _LOG.debug("applied a change: +%d -%d bans, %d elements written", change.added, change.removed, elements)
             finally:
                 self._before = None

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from banlistd.core.addresses.sets import Addresses
+from banlistd.core.addresses.sets import Addresses, Ranges
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.evidence.packets import SampledPacket
 from banlistd.core.ruleset.policy import Policy
@@ -28,7 +28,7 @@ class NoBootSnapshots:
 class NoConnections:
     """The Connections of `ports` that ends none."""
 
-    async def end(self, changes: Sequence[Change], answers: Sequence[ServiceEndpoint]) -> None:
+    async def end(self, changes: Sequence[Change], answers: Sequence[ServiceEndpoint], allowed: Ranges | None = None) -> None:
         return None
 
     async def answering(self) -> Mapping[Family, Addresses]:

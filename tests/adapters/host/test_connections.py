@@ -21,8 +21,8 @@ from banlistd.core.ruleset.diff import Change, difference
 from banlistd.core.ruleset.newly_banned import TrackedConnections
 from banlistd.model import Action, AnswerPort, Direction, Family, Mark, ServiceEndpoint, SourceId, SourceSlot
 from banlistd.scopes.scope import Scope
-from support.network_namespace import in_network_namespace, nft
-from support.tracking import HOST, HOST6, OTHER, OTHER6, OURS, OURS6, connections_of, talk, track
+from support.network_namespace import in_network_namespace, nft, settle
+from support.tracking import HOST, HOST6, OTHER, OTHER6, OURS, OURS6, connections_of, ip, talk, track
 
 TRANSLATED = """
 table ip translating {
@@ -55,6 +55,24 @@ async def test_connections_of_newly_banned_hosts_end_and_others_stay() -> None:
     assert [connections_of(each) for each in (HOST, OTHER, HOST6, OTHER6)] == [2, 1, 1, 1]
     await end(ban(f"{HOST}\n{HOST6}"))
     assert [connections_of(each) for each in (HOST, OTHER, HOST6, OTHER6)] == [0, 1, 0, 1]
+
+
+@in_network_namespace
+async def test_a_connection_ends_by_the_ipv4_address_within_its_ipv6_source() -> None:
+    track()
+    within = "64:ff9b::c000:20b", "2002:c000:20b::1", "64:ff9b::c000:20c"
+    for address in within:
+        ip("address", "add", f"{address}/128", "dev", "lo", "nodad")
+    settle()
+    for translates, left in ((False, [1, 1, 1]), (True, [0, 0, 1])):
+        for address in within:
+            talk(address, OURS6)
+        assert [connections_of(address) for address in within] == [1, 1, 1]
+        with closing(LinuxConnections(translates=translates)) as connections:
+            await connections.end([ban("192.0.2.11")], ())
+        assert [connections_of(address) for address in within] == left
+        for address in within:
+            await end(ban(address))
 
 
 @in_network_namespace
@@ -188,7 +206,7 @@ async def test_what_the_kernel_does_not_delete_is_named_and_the_others_end(monke
         talk(HOST, OURS, port)
     find = ConnectionTable.find
     refused = NFGENMSG.pack(socket.AF_INET, 0, 0) + nested(CTA_TUPLE_ORIG)
-    monkeypatch.setattr(ConnectionTable, "find", lambda *given: [refused, *find(*given)])
+    monkeypatch.setattr(ConnectionTable, "find", lambda *given, **how: [refused, *find(*given, **how)])
     with closing(LinuxConnections()) as connections:
         await connections.end([ban(HOST)], ())
         (remark,) = connections.remarks()

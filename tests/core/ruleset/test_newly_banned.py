@@ -11,7 +11,14 @@ import pytest
 from adapters.firewalls.contract import addresses, state
 from banlistd.core.addresses.sets import from_numbers
 from banlistd.core.ruleset.diff import Change, difference
-from banlistd.core.ruleset.newly_banned import PacketEnds, TrackedConnections, bans_any, families_banned, newly_banned
+from banlistd.core.ruleset.newly_banned import (
+    PacketEnds,
+    TrackedConnections,
+    bans_any,
+    bans_any_ipv4,
+    families_banned,
+    newly_banned,
+)
 from banlistd.model import Action, AnswerPort, Direction, Family, Mark, ServiceEndpoint, SourceId, SourceSlot
 from banlistd.scopes.names import SCOPE_PROTOCOLS
 from banlistd.scopes.scope import Scope
@@ -102,6 +109,38 @@ def test_ipv6_is_looked_up_among_ipv6() -> None:
     asked = tracked("udp [2001:db8::1]:5 > [2001:db8:1::1]:9", "udp [::1]:5 > [2001:db8:1::1]:9", family=Family.IPV6)
     assert newly_banned([change], (), asked).tolist() == [True, False]
     assert list(families_banned([change])) == [Family.IPV4, Family.IPV6]
+
+
+WITHIN = tracked(
+    *(
+        f"udp [{source}]:5 > [2001:db8:1::1]:22"
+        for source in ("64:ff9b::c000:207", "2002:c000:207:1::9", "64:ff9b::c000:208", "64:ff9b:0:1::c000:207", "::c000:207")
+    ),
+    "udp [2001:db8:1::1]:22 > [64:ff9b::c000:207]:5",
+    "udp [2001:db8:1::1]:22 > [64:ff9b::c000:207]:5 | [2001:db8::9]:5 > [2001:db8:1::1]:22",
+    family=Family.IPV6,
+)
+
+
+def test_an_ipv4_address_within_an_ipv6_source_is_newly_banned_where_rules_look_for_it() -> None:
+    change = change_to("192.0.2.7")
+    assert not newly_banned([change], (), WITHIN).any()
+    assert list(families_banned([change])) == [Family.IPV4]
+    assert bans_any_ipv4([change])
+    assert newly_banned([change], (), WITHIN, translates=True).tolist() == [True, True, False, False, False, True, False]
+    out = change_to("192.0.2.7", direction=Direction.OUT)
+    assert not bans_any_ipv4([out])
+    assert not newly_banned([out], (), WITHIN, translates=True).any()
+    scoped = change_to("192.0.2.7", scope=Scope(ports=((23, 23),), protocols=("udp",)))
+    assert not newly_banned([scoped], (), WITHIN, translates=True)[:5].any()
+
+
+def test_an_ipv6_source_that_is_allowed_or_answers_keeps_its_connections_whatever_is_within() -> None:
+    change = change_to("192.0.2.7")
+    allowed = addresses("64:ff9b::c000:207").ranges(Family.IPV6)
+    assert newly_banned([change], (), WITHIN, allowed, translates=True).tolist() == [False, True, *[False] * 5]
+    dns = ServiceEndpoint(Family.IPV6, int(ip_address("64:ff9b::c000:207")), AnswerPort("udp", 5))
+    assert newly_banned([change], (dns,), WITHIN, translates=True).tolist() == [False, True, *[False] * 5]
 
 
 # A port of this host that a guest has; a banned guest's host behind such a port; a proxy in the place of a banned host; a host

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from adapters.firewalls.holdings import ALPHA, addresses, change_of, services, state
 from banlistd.core.addresses.canonical import hash_of
+from banlistd.core.addresses.sets import Ranges
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.content import Content
 from banlistd.core.manual.manual_bans import read_ban
@@ -28,7 +29,7 @@ class SlowConnections(NoConnections):
         self.began, self.gate = asyncio.Event(), asyncio.Event()
         self.ended: list[tuple[Sequence[Change], Sequence[ServiceEndpoint]]] = []
 
-    async def end(self, changes: Sequence[Change], answers: Sequence[ServiceEndpoint]) -> None:
+    async def end(self, changes: Sequence[Change], answers: Sequence[ServiceEndpoint], allowed: Ranges | None = None) -> None:
         self.began.set()
         await self.gate.wait()
         self.ended.append((changes, answers))

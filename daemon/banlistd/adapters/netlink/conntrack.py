@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from banlistd.adapters.netlink.conntrack_entries import ConnectionEntries
+from banlistd.adapters.netlink.conntrack_entries import ConnectionEntries, has_ipv4_within
 from banlistd.adapters.netlink.messages import (
     HEADER,
     NFGENMSG,
@@ -56,9 +56,16 @@ class ConnectionTable(NetfilterWire):
         found = [attributes(payload[NFGENMSG.size :]) for _, payload in self._replies()]
         return sum(decode_number(each.get(CTA_STATS_GLOBAL_ENTRIES, b"")) for each in found)
 
-    def find(self, choice: Choice, families: Sequence[Family] = FAMILIES) -> list[bytes]:
-        """What names each chosen connection of these families for `delete`."""
-        parts = (ConnectionEntries(family, *block) for block in self._dump() for family in families)
+    def find(self, choice: Choice, families: Sequence[Family] = FAMILIES, *, within: bool = False) -> list[bytes]:
+        """What names each chosen connection of these families for `delete`. `within`: also of those of IPv6 that have a source
+        with an IPv4 address within, NAT64 or 6to4: few hosts have any.
+        """
+        more = [Family.IPV6] if within and Family.IPV6 not in families else []
+        parts = (
+            ConnectionEntries(family, *block)
+            for block in self._dump()
+            for family in (*families, *(more if more and has_ipv4_within(block[0]) else ()))
+        )
         return [name for entries in parts for name in entries.names(choice(entries.connections))]
 
     def answering(self, most: int) -> Mapping[Family, Addresses]:

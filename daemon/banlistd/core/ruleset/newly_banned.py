@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from banlistd.core.addresses.arrays import are_in
-from banlistd.core.addresses.sets import Addresses, from_numbers
+from banlistd.core.addresses.sets import Addresses, Ranges, from_numbers
 from banlistd.core.ruleset.diff import Change, MapChange
-from banlistd.core.ruleset.state import Hook, scopes_of_hooks
+from banlistd.core.ruleset.state import Hook, MapEntries, scopes_of_hooks
 from banlistd.model import Family, ServiceEndpoint
 from banlistd.scopes.scope import Scope
 
@@ -17,6 +17,10 @@ _BLOCKING = frozenset({Hook.IN, Hook.OUT})
 
 _NUMBERS: Mapping[str, int] = {"tcp": 6, "udp": 17, "sctp": 132, "icmp": 1, "icmpv6": 58, "esp": 50, "ah": 51, "gre": 47}
 """Of SCOPE_PROTOCOLS, by IANA."""
+
+
+NAT64, PREFIX_6TO4 = 0x0064_FF9B, 0x2002
+"""64:ff9b::/96 (RFC 6052) has an IPv4 address in its last 32 bits, 2002::/16 (RFC 3056) behind these 16."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,25 +56,56 @@ def families_banned(changes: Sequence[Change]) -> Sequence[Family]:
     return sorted({item.map.family for item, _ in _additions(changes)})
 
 
+def bans_any_ipv4(changes: Sequence[Change]) -> bool:
+    """Whether some of these elements are IPv4 addresses that rules look for within the source of an IPv6 packet."""
+    return any(item.map.family is Family.IPV4 and not item.map.hook.outward for item, _ in _additions(changes))
+
+
 def newly_banned(
-    changes: Sequence[Change], answers: Sequence[ServiceEndpoint], tracked: TrackedConnections
+    changes: Sequence[Change],
+    answers: Sequence[ServiceEndpoint],
+    tracked: TrackedConnections,
+    allowed: Ranges | None = None,
+    *,
+    translates: bool = False,
 ) -> NDArray[np.bool_]:
     """For each connection whether one of the changes bans packets of it that were not banned before.
 
     What is allowed, protected or reserved is in no element. The addresses of `answers` are in elements, but this host talks to
     them: their connections stay. Packets are compared as the rules do: by their source as they arrive; with direction out by
-    their destination, before NAT where this host sends them and after it where it forwards them.
+    their destination, before NAT where this host sends them and after it where it forwards them. `translates`: rules also look
+    for the IPv4 address within the source of an IPv6 packet, unless that source is `allowed` (IPv6) itself.
     """
     chosen = np.zeros(len(tracked.protocol), dtype=np.bool_)
     hosts = from_numbers(tracked.family, sorted({one.address for one in answers if one.family is tracked.family}))
     for item, scope in _additions(changes):
-        if item.map.family is not tracked.family:
+        is_within = translates and tracked.family is Family.IPV6 and not item.map.hook.outward
+        if item.map.family is not tracked.family and not is_within:
             continue
-        within = True if scope is None else _of_protocol(scope, tracked)
+        of_protocol = True if scope is None else _of_protocol(scope, tracked)
         for addresses, ports in _looked_up(item, scope, tracked):
-            banned = are_in(addresses, item.add.first, item.add.last) & ~are_in(addresses, hosts, hosts)
-            chosen |= banned & within & (True if scope is None else _to_ports(scope, ports))
+            if item.map.family is tracked.family:
+                banned = are_in(addresses, item.add.first, item.add.last)
+            else:
+                banned = _ipv4_is_in(addresses, item.add)
+                banned &= True if allowed is None else ~allowed.contains(addresses)
+            banned &= ~are_in(addresses, hosts, hosts)
+            chosen |= banned & of_protocol & (True if scope is None else _to_ports(scope, ports))
     return chosen
+
+
+def _ipv4_is_in(addresses: Addresses, entries: MapEntries) -> NDArray[np.bool_]:
+    """For each IPv6 address whether it is of NAT64 or 6to4, and has an IPv4 address of the entries within."""
+    words = np.ascontiguousarray(addresses).view(">u4").reshape(-1, 4)
+    first = words[:, 0].astype(np.uint32)
+    at = np.flatnonzero((first == NAT64) | (first >> 16 == PREFIX_6TO4))
+    found = np.zeros(len(addresses), dtype=np.bool_)
+    if len(at):
+        some = words[at].astype(np.uint32)
+        is_6to4 = some[:, 0] != NAT64
+        ipv4 = np.where(is_6to4, some[:, 0] << 16 | some[:, 1] >> 16, some[:, 3])
+        found[at] = (is_6to4 | ((some[:, 1] | some[:, 2]) == 0)) & are_in(ipv4, entries.first, entries.last)
+    return found
 
 
 def _additions(changes: Sequence[Change]) -> Iterator[tuple[MapChange, Scope | None]]:

@@ -7,6 +7,7 @@ together, so that a flood of bans does not read the connections once for each.
 import asyncio
 from collections.abc import Sequence
 
+from banlistd.core.addresses.sets import Ranges
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.newly_banned import bans_any
 from banlistd.model import ServiceEndpoint
@@ -19,13 +20,16 @@ class ConnectionEndings:
 
     def __init__(self, connections: Connections) -> None:
         self._connections, self._answers = connections, list[ServiceEndpoint]()
+        self._allowed: Ranges | None = None
         self._coalescer: Coalescer[Change, None] = Coalescer(self._end_batch)
         self._lock = asyncio.Lock()
         self._begun = set[asyncio.Future[Sequence[None]]]()
 
-    def begin(self, change: Change, answers: Sequence[ServiceEndpoint]) -> None:
-        """End those that the change bans newly. `answers`: what passes from banned addresses from now on."""
-        self._answers = list(answers)
+    def begin(self, change: Change, answers: Sequence[ServiceEndpoint], allowed: Ranges | None = None) -> None:
+        """End those that the change bans newly. `answers`: what passes from banned addresses from now on; `allowed`: which
+        IPv6 addresses do.
+        """
+        self._answers, self._allowed = list(answers), allowed
         if bans_any(change):
             begun = asyncio.ensure_future(self._coalescer.submit(change.without_wholes()))
             self._begun.add(begun)
@@ -39,5 +43,5 @@ class ConnectionEndings:
         async with self._lock:
             changes = take()
             if changes:
-                await self._connections.end(changes, self._answers)
+                await self._connections.end(changes, self._answers, self._allowed)
             return [None] * len(changes)
