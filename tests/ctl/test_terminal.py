@@ -105,6 +105,21 @@ def test_columns_are_left_out_by_their_priority(width: int, heads: str) -> None:
     assert " ".join(lines_of([table], width)[0].split()) == heads
 
 
+def test_a_long_table_begins_before_all_of_it_is_drawn() -> None:
+    class Watched(io.StringIO):
+        def write(self, text: str) -> int:
+            pieces.append(text)
+            return super().write(text)
+
+    pieces, terminal = list[str](), Watched()
+    table = Table(
+        (Column("ID"), Column("N", right=True), Column("WHY", below=True)), tuple((str(at), "1", "") for at in range(5000))
+    )
+    print_page([table], console_on(terminal))
+    assert 1 < pieces[0].count("\n") < 1000
+    assert [line.split()[0] for line in terminal.getvalue().splitlines()[1:]] == [str(at) for at in range(5000)]
+
+
 def test_what_fits_stays_in_its_row() -> None:
     table = Table((Column("ID"), Column("STATE"), Column("ERROR", below=True)), (("a", "failed", "HTTP 503"),))
 
