@@ -1,10 +1,18 @@
 """A real fail2ban whose jails ban through the action that ships: bans outlive it, and none of a flood is lost by a kill."""
 
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from runpy import run_path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
-from support.fail2ban_server import Fail2ban, serving
+import pytest
+
+from support.fail2ban_server import PATIENCE, SHIPPED, Fail2ban, serving
 from support.network_namespace import in_network_namespace
 from system.daemon_process import Installation, running
 
@@ -120,3 +128,43 @@ def test_a_ban_longer_than_any_of_banlistd_and_what_is_no_address_take_no_other_
             fail2ban.client("set", "sshd", "banip", "203.0.113.9")
             fail2ban.until(lambda: "203.0.113.9" in banned(place))
             assert daemon.terminate() == 0
+
+
+def test_a_jail_that_stops_and_starts_while_banlistd_is_away_has_one_thread(tmp_path: Path) -> None:
+    action = _loaded(tmp_path)
+    action.start()
+    first = action._thread
+    action.ban({"ip": "203.0.113.7", "bantime": 600, "time": time.time(), "failures": 5, "restored": 0})
+    action._logSys.called.wait(PATIENCE)
+    action.stop()
+    action.start()
+    first.join(PATIENCE)
+    assert not first.is_alive()
+    assert action._thread.is_alive()
+    assert list(action._waiting) in (["203.0.113.7"], [])
+    action.stop()
+
+
+def _loaded(folder: Path) -> Any:
+    """The action of a jail, in this process; banlistd does not run, and a stop does not wait for it."""
+
+    class Log:
+        called = threading.Event()
+
+        def warning(self, *_: object) -> None:
+            self.called.set()
+
+    class Base:
+        def __init__(self, jail: Any, _: str) -> None:
+            self._jail, self._logSys = jail, Log()
+
+    fake = ModuleType("fail2ban.server.actions")
+    fake.ActionBase = Base  # type: ignore[attr-defined]
+    names = {"fail2ban": ModuleType("fail2ban"), "fail2ban.server": ModuleType("fail2ban.server"), fake.__name__: fake}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in names.items():
+            patch.setitem(sys.modules, name, module)
+        loaded = run_path(str(SHIPPED / "action.d" / "banlistd.py"), {"__name__": "banlistd_action"})
+    action = loaded["Action"]
+    action.start.__globals__.update(PAUSE=0.01, LAST_SECONDS=0.0)
+    return action(SimpleNamespace(name="sshd"), "banlistd", socket=str(folder / "none.sock"))

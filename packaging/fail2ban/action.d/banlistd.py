@@ -99,7 +99,8 @@ class BanlistdAction(ActionBase):
             with self._changed:
                 while not self._waiting and not self._stopping:
                     self._changed.wait()
-                if not self._waiting:
+                # After a stop in which banlistd did not answer, a start has another thread: two would mix up the order.
+                if not self._waiting or self._thread is not threading.current_thread():
                     return
                 orders = self._taken()
             try:
