@@ -13,7 +13,7 @@ from threading import Event
 
 import pytest
 
-from banlistd.adapters.host import route_netlink
+from banlistd.adapters.host import protected, route_netlink
 from banlistd.adapters.host.addresses import read_span
 from banlistd.adapters.host.protected import LinuxHost, ports_by_host
 from banlistd.adapters.host.resolver import ASK_AGAIN, MAX_ADDRESSES, MAX_AT_ONCE, RETRY, Names
@@ -186,7 +186,7 @@ def test_the_prefix_that_dhcp_delegated_and_on_link_routes_are_protected(tmp_pat
 
 
 @in_network_namespace
-def test_the_other_ends_of_tunnels_are_protected_wholly(tmp_path: Path) -> None:
+def test_the_other_ends_of_tunnels_are_protected_wholly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     router("default via 198.51.100.1")
     for words in (
         "link add v4 type vxlan id 1 remote 192.0.2.77 dstport 4789 dev wan",
@@ -195,6 +195,7 @@ def test_the_other_ends_of_tunnels_are_protected_wholly(tmp_path: Path) -> None:
         "link add any type vxlan dstport 4792 external",
     ):
         command_ip(words)
+    monkeypatch.setattr(protected, "PAUSES", 0)
     host = LinuxHost(no_names, {}, tmp_path)
     before = asyncio.run(host.protected(()))
     found = [item for item in before if "tunnel" in item.reason]
@@ -207,6 +208,10 @@ def test_the_other_ends_of_tunnels_are_protected_wholly(tmp_path: Path) -> None:
         assert asyncio.run(host.protected(())) == before
     command_ip("link del v4")
     assert "192.0.2.77" not in reasons(asyncio.run(host.protected(())))
+    monkeypatch.setattr(protected, "PAUSES", 1e9)
+    asyncio.run(host.protected(()))
+    command_ip("link del v6")
+    assert "2001:db8:9::77" in reasons(asyncio.run(host.protected(())))
 
 
 REMOTE4, REMOTE6 = bytes((192, 0, 2, 77)), bytes.fromhex("20010db8000900000000000000000077")
@@ -225,16 +230,16 @@ REMOTE4, REMOTE6 = bytes((192, 0, 2, 77)), bytes.fromhex("20010db800090000000000
 def test_each_kind_of_tunnel_names_its_other_end(kind: str, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """As linux/if_tunnel.h and linux/if_link.h lay the attributes out: this kernel may have none of these tunnels."""
 
-    def links_with(remote: bytes) -> list[route_netlink.Link]:
+    def tunnels_with(remote: bytes) -> list[tuple[str, bytes]]:
         about = nested(18, text_attribute(1, kind), nested(2, attribute(1, b"\7\0\0\0"), attribute(number, remote)))
         answer = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, 5, 0, 0) + text_attribute(3, "tun5") + about
         monkeypatch.setattr(route_netlink, "dump_of", lambda *_: iter([answer]))
-        return [*route_netlink.links()]
+        return [*route_netlink.tunnels()]
 
     remote = REMOTE6 if kind.startswith("ip6") or kind == "vti6" or (kind, number) == ("geneve", 7) else REMOTE4
-    assert links_with(remote) == [route_netlink.Link(5, "tun5", kind, remotes=[remote])]
+    assert tunnels_with(remote) == [("tun5", remote)]
     for none in (bytes(len(remote)), b"\xff" * len(remote) if len(remote) == 16 else b"\xef\1\1\1"):
-        assert links_with(none) == [route_netlink.Link(5, "tun5", kind, remotes=[])]
+        assert tunnels_with(none) == []
 
 
 @in_network_namespace

@@ -4,6 +4,7 @@ What cannot be read is left out. Reads are bounded and happen in a thread.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from banlistd.adapters.host import route_netlink, wireguard
 from banlistd.adapters.host.addresses import is_address, read_span
-from banlistd.adapters.host.route_netlink import InterfaceAddress, Link, Routes, name_of
+from banlistd.adapters.host.route_netlink import InterfaceAddress, Routes, name_of
 from banlistd.adapters.host.services_in_use import services_in_use
 from banlistd.core.ruleset.protection import merge_protected
 from banlistd.model import AnswerPort, Protected, Span
@@ -23,6 +24,9 @@ class HostLookup(Protocol):
 
     def __call__(self, hosts: Sequence[str], *, ask: bool = True) -> Awaitable[Mapping[str, Sequence[str]]]: ...
 
+
+PAUSES = 50
+"""Tunnels are looked for again after as many times the time that it took."""
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _PORTS = {"http": 80, "https": 443}
@@ -38,7 +42,9 @@ class LinuxHost:
         # While an uplink is down there may be no default route; the networks inside stay what they were.
         self._outside: frozenset[int] = frozenset()
         # A read may fail on a busy machine. Then what was read last counts: an address must not lose its protection by that.
-        self._read: tuple[Sequence[InterfaceAddress], Routes, Sequence[Link]] = (), Routes(), ()
+        self._read: tuple[Sequence[InterfaceAddress], Routes] = (), Routes()
+        self._tunnels: Sequence[tuple[str, bytes]] = ()
+        self._next_tunnels = 0.0
         self._endpoints: Sequence[tuple[str, bytes, int]] = ()
 
     async def protected(self, urls: Sequence[str], *, ask: bool = True) -> Sequence[Protected]:
@@ -59,9 +65,8 @@ class LinuxHost:
     def _local(self) -> list[Protected]:
         found: list[Protected] = []
         with suppress(OSError):
-            addresses_now, routes_now = list(route_netlink.interface_addresses()), route_netlink.routes()
-            self._read = addresses_now, routes_now, [link for link in route_netlink.links() if link.remotes]
-        addresses, routes, tunnels = self._read
+            self._read = list(route_netlink.interface_addresses()), route_netlink.routes()
+        addresses, routes = self._read
         self._outside = routes.outside or self._outside
         for item in addresses:
             found += _of_host(read_span(item.address), f"address of {name_of(item.interface)}")
@@ -69,7 +74,7 @@ class LinuxHost:
             found += _of_host(read_span(gateway), "gateway")
         found += _networks(addresses, routes, self._outside)
         # Its packets have no ports that would tell them apart (GRE, IPIP): everything passes from there, as from a gateway.
-        for name, remote in ((link.name, remote) for link in tunnels for remote in link.remotes):
+        for name, remote in self._tunnels_now():
             found += _learned(remote, f"remote of tunnel {name}", ())
         for address, reason, answers in services_in_use(self._root):
             found += _learned(address, reason, answers)
@@ -78,6 +83,15 @@ class LinuxHost:
         for name, octets, port in self._endpoints:
             found += _learned(octets, f"WireGuard endpoint of {name}", (AnswerPort("udp", port),))
         return found
+
+    def _tunnels_now(self) -> Sequence[tuple[str, bytes]]:
+        """Not read each time: of 800 links, as a host of containers has, the kernel takes 30 ms to tell (measured)."""
+        began = time.monotonic()
+        if began >= self._next_tunnels:
+            with suppress(OSError):
+                self._tunnels = list(route_netlink.tunnels())
+            self._next_tunnels = began + PAUSES * (time.monotonic() - began)
+        return self._tunnels
 
 
 def _networks(addresses: Sequence[InterfaceAddress], routes: Routes, outside: frozenset[int]) -> Iterator[Protected]:

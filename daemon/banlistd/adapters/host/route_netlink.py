@@ -4,6 +4,7 @@ Names are those of linux/rtnetlink.h and linux/if_addr.h.
 """
 
 import os
+import re
 import socket
 import struct
 import sys
@@ -13,7 +14,7 @@ from functools import cache
 from typing import NamedTuple
 
 from banlistd.adapters.netlink.dumping import dump_of
-from banlistd.adapters.netlink.messages import attribute, attributes, decode_text
+from banlistd.adapters.netlink.messages import attribute, attributes, decode_text, text_attribute
 
 NETLINK_ROUTE = 0
 
@@ -38,6 +39,7 @@ IFLA_INFO_KIND = 1
 IFLA_INFO_DATA = 2
 IFLA_BR_NF_CALL_IPTABLES = 36
 IFLA_BR_NF_CALL_IP6TABLES = 37
+RTEXT_FILTER_SKIP_STATS = 1 << 3
 IFLA_IPTUN_REMOTE = 3
 IFLA_GRE_REMOTE = 7
 IFLA_VTI_REMOTE = 5
@@ -52,7 +54,8 @@ REMOTES: Mapping[str, Sequence[int]] = {
 }
 """The attributes of a tunnel's data that name its other end, by the kind of the link."""
 
-RTEXT_FILTER_SKIP_STATS = 1 << 3
+_TUNNEL = re.compile(b"|".join(re.escape(text_attribute(IFLA_INFO_KIND, kind)) for kind in REMOTES))
+
 IFA_ADDRESS = 1
 IFA_LOCAL = 2
 RTA_DST = 1
@@ -115,8 +118,7 @@ class Link:
     """An interface. `kind`: as in `ip link add type`, empty for hardware. `master`: the index of its bridge or bond, or 0.
 
     `calls_rules`: a bridge that sends its packets through the rules of IPv4, whatever the sysctl says. `has_xdp`: an XDP
-    program sees what it receives. `calls_rules6`: as `calls_rules`, of IPv6. `remotes`: the other end of a tunnel, 4 or 16
-    octets, where it is fixed.
+    program sees what it receives. `calls_rules6`: as `calls_rules`, of IPv6.
     """
 
     index: int
@@ -127,7 +129,6 @@ class Link:
     calls_rules: bool = False
     has_xdp: bool = False
     calls_rules6: bool = False
-    remotes: Sequence[bytes] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,24 +157,41 @@ def interface_addresses() -> Iterator[InterfaceAddress]:
 
 def links() -> Iterator[Link]:
     """All links of this network namespace. Raises OSError."""
-    short = attribute(IFLA_EXT_MASK, struct.pack("=I", RTEXT_FILTER_SKIP_STATS))
-    for payload in dump_of(NETLINK_ROUTE, RTM_GETLINK, _IFINFOMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + short):
+    for payload in _dumped_links():
         _, _, index, *_ = _IFINFOMSG.unpack_from(payload)
         found = attributes(payload[_IFINFOMSG.size :])
         about = attributes(found.get(IFLA_LINKINFO, b""))
         data = attributes(about.get(IFLA_INFO_DATA, b""))
-        kind = decode_text(about.get(IFLA_INFO_KIND, b""))
         yield Link(
             index,
             decode_text(found.get(IFLA_IFNAME, b"")),
-            kind,
+            decode_text(about.get(IFLA_INFO_KIND, b"")),
             int.from_bytes(found.get(IFLA_MASTER, b""), sys.byteorder),
             found.get(IFLA_ADDRESS, b""),
             any(data.get(IFLA_BR_NF_CALL_IPTABLES, b"")),
             any(attributes(found.get(IFLA_XDP, b"")).get(IFLA_XDP_ATTACHED, b"")),
             any(data.get(IFLA_BR_NF_CALL_IP6TABLES, b"")),
-            [data[remote] for remote in REMOTES.get(kind, ()) if _is_of_one_host(data.get(remote, b""))],
         )
+
+
+def _dumped_links() -> Iterator[bytes]:
+    short = attribute(IFLA_EXT_MASK, struct.pack("=I", RTEXT_FILTER_SKIP_STATS))
+    return dump_of(NETLINK_ROUTE, RTM_GETLINK, _IFINFOMSG.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + short)
+
+
+def tunnels() -> Iterator[tuple[str, bytes]]:
+    """Name and other end (4 or 16 octets) of each tunnel that has a fixed one. Raises OSError.
+
+    Asked for at each import: of thousands of links that are no tunnels nothing is taken apart.
+    """
+    for payload in _dumped_links():
+        if not _TUNNEL.search(payload):
+            continue
+        found = attributes(payload[_IFINFOMSG.size :])
+        about = attributes(found.get(IFLA_LINKINFO, b""))
+        data = attributes(about.get(IFLA_INFO_DATA, b""))
+        ends = (data.get(remote, b"") for remote in REMOTES.get(decode_text(about.get(IFLA_INFO_KIND, b"")), ()))
+        yield from ((decode_text(found.get(IFLA_IFNAME, b"")), end) for end in ends if _is_of_one_host(end))
 
 
 def _is_of_one_host(address: bytes) -> bool:
