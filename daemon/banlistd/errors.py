@@ -117,6 +117,10 @@ class RefusedRuleError(FirewallError):
     """The kernel or its tool refused a rule that the present sources need; others may be possible."""
 
 
+class TooLargeError(FirewallError):
+    """A transaction does not fit into a socket buffer; parts of it may."""
+
+
 class LostStructureError(FirewallError):
     """Another program removed what a change builds on: read the firewall again, then write all of it."""
 

@@ -10,7 +10,7 @@ from banlistd.adapters.firewalls.nftables.ownership import adopt, owns
 from banlistd.adapters.firewalls.nftables.structure import TABLE
 from banlistd.adapters.netlink.nft_monitor import Absence
 from banlistd.adapters.netlink.socket import NetlinkSocket
-from banlistd.errors import FirewallError, RefusedRuleError
+from banlistd.errors import FirewallError, RefusedRuleError, TooLargeError
 from banlistd.model import Remark
 
 NEEDED_RIGHTS = "it needs CAP_NET_ADMIN, and a table that belongs to no other process"
@@ -18,14 +18,14 @@ NEEDED_RIGHTS = "it needs CAP_NET_ADMIN, and a table that belongs to no other pr
 # Seconds. nft reads the ruleset before it writes; a minute is far beyond any measured time.
 _NFT_DEADLINE = 60.0
 
-_FORBIDDEN = "not permitted"
+_FORBIDDEN, _TOO_LONG = "not permitted", "Message too long"
 _INSTALL = "install the nftables package"
 _LOOK = f"nft --version; nft list table inet {TABLE}"
 _TOO_SLOW, _SEE_WHAT_WRITES = f"nft did not end within {_NFT_DEADLINE:.0f} s", "see what else writes to nftables"
 
 
 def run_nft(script: str, wire: NetlinkSocket, absence: Absence) -> None:
-    """Run a script by nft; it is one transaction. Raises FirewallError, or RefusedRuleError, with nft's first line.
+    """Run a script by nft; it is one transaction. Raises FirewallError, RefusedRuleError or TooLargeError, with its first line.
 
     A table that we own is an orphan while nft runs.
     """
@@ -45,6 +45,8 @@ def run_nft(script: str, wire: NetlinkSocket, absence: Absence) -> None:
         said = _said_by(done)
         if _FORBIDDEN in said:
             raise FirewallError(f"nft refused the structure: {said!r}", NEEDED_RIGHTS)
+        if _TOO_LONG in said:
+            raise TooLargeError(f"nft cannot send the structure: {said!r}", "raise net.core.wmem_max on the host")
         raise RefusedRuleError(f"nft refused the structure: {said!r}", _LOOK)
     absence.commits += min(1, wire.generation() - before)
     if orphaned:
@@ -67,7 +69,7 @@ def refusal_of(script: str) -> Remark | None:
     if not done.returncode:
         return None
     said = _said_by(done)
-    return Remark("" if _FORBIDDEN in said else f"nft refuses the rules: {said!r}", _LOOK)
+    return Remark("" if _FORBIDDEN in said or _TOO_LONG in said else f"nft refuses the rules: {said!r}", _LOOK)
 
 
 def _said_by(done: subprocess.CompletedProcess[str]) -> str:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from random import Random
 
 from banlistd.adapters.firewalls.nftables.changing.batch import compose, creation, fillings, removal
+from banlistd.adapters.firewalls.nftables.changing.in_parts import write_structure
 from banlistd.adapters.firewalls.nftables.changing.staging import MOST_ELEMENTS, Limit, Staging, distrusting, staging_of
 from banlistd.adapters.firewalls.nftables.changing.steps import steps_of
 from banlistd.adapters.firewalls.nftables.inspection import look_at
 from banlistd.adapters.firewalls.nftables.look import Look, TableState
 from banlistd.adapters.firewalls.nftables.lookups.kept_look import KeptLook
-from banlistd.adapters.firewalls.nftables.nft import run_nft
 from banlistd.adapters.firewalls.nftables.ownership import adopt, flags_for, found, refuse_foreign_owner, wake
 from banlistd.adapters.firewalls.nftables.records import Elements
 from banlistd.adapters.firewalls.nftables.samples import Sampling, count_fits, sample_fits
@@ -76,15 +76,15 @@ def apply_change(
         # Another process has made it anew. No rule of ours can look into it.
         remove_sets(before, [WATCHING], wire, absence)
     script = preparation(change.sources, before.chains, before.misplaced, form=form, founded=writing.table_flags != 0)
-    run_nft(script, wire, absence)
+    write_structure(script, wire, absence)
     elements = writing.carry_out(change)
     if before.chains:
         present = look_at(wire).chains
         try:
-            run_nft(settlement(change.sources, present, form=form), wire, absence)
+            write_structure(settlement(change.sources, present, form=form), wire, absence)
         except RefusedRuleError:
             # A rule of another program, in a chain of its own, may jump to a surplus chain: that one stays, without rules.
-            run_nft(settlement(change.sources, present, form=form, deletes=False), wire, absence)
+            write_structure(settlement(change.sources, present, form=form, deletes=False), wire, absence)
     return elements
 
 
