@@ -1,6 +1,8 @@
 import asyncio
+import errno
 import gzip
 import hashlib
+import os
 import zlib
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -14,7 +16,7 @@ from banlistd.adapters.parser_process.process import ParserProcesses
 from banlistd.adapters.signatures.verifier import PublisherProofs
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
-from banlistd.errors import FetchError
+from banlistd.errors import FetchError, PassingError
 from banlistd.model import NotModified, SourceId, Validators
 from support.feed_server import (
     FeedServer,
@@ -37,7 +39,7 @@ from support.feed_server import (
     two_lengths,
     without_length,
 )
-from support.in_process_parser import body_of, downloads, ignored
+from support.in_process_parser import InProcessSession, body_of, downloads, ignored
 from support.ports import reserved_port
 
 LIST = b"".join(b"192.0.2.%d\n" % number for number in range(256)) * 100
@@ -371,3 +373,17 @@ def test_the_event_loop_goes_on_while_a_large_body_is_unpacked(server: FeedServe
     assert isinstance(outcome, Download)
     assert len(outcome.parsed.addresses) > 0
     assert ticks > 10
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM])
+def test_what_this_machine_lacks_is_not_said_of_the_connection(
+    server: FeedServer, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    server.serve("/list", LIST)
+
+    async def lacking(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(InProcessSession, "finish", lacking)
+    with pytest.raises(PassingError, match=f"this machine cannot read the list now.*{os.strerror(number)}"):
+        fetch(server.url("/list"))

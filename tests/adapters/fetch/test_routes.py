@@ -1,16 +1,18 @@
 import asyncio
+import socket
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from banlistd.core.config.model import Source
-from banlistd.errors import FetchError
+from banlistd.errors import FetchError, PassingError
 from banlistd.model import SourceId, Validators
 from support.certificates import Authority, self_signed, server_context
-from support.feed_server import FeedServer, body, redirect
+from support.feed_server import FeedServer, body, redirect, status
 from support.in_process_parser import ONE_TRY, body_of, downloads, ignored
 from support.socks_server import SocksServer
 
@@ -90,8 +92,9 @@ def test_tls_goes_through_a_socks_proxy(authority: Authority) -> None:
         safe.serve("/list", LIST)
         proxy = f"socks5://127.0.0.1:{socks.port}"
         assert fetch("https://feed.invalid/list", proxy=proxy, ca=Path(f"{authority.path}.crt")) == LIST
-        with pytest.raises(FetchError, match="certificate"):
+        with pytest.raises(FetchError, match="the server's certificate is for another host name") as caught:
             fetch("https://other.invalid/list", proxy=proxy, ca=Path(f"{authority.path}.crt"))
+        assert not isinstance(caught.value, PassingError)
 
 
 def test_a_socks_proxy_that_does_not_connect_is_named(server: FeedServer) -> None:
@@ -99,6 +102,48 @@ def test_a_socks_proxy_that_does_not_connect_is_named(server: FeedServer) -> Non
         fetch("http://feed.invalid/list", proxy=f"socks5://127.0.0.1:{socks.port}")
     with pytest.raises(FetchError, match="cannot connect to the proxy"):
         fetch("http://feed.invalid/list", proxy="socks5://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        (407, FetchError, "407 Proxy Authentication Required"),
+        (403, FetchError, "403 Forbidden"),
+        (503, PassingError, "503 Service Unavailable"),
+    ],
+)
+def test_a_proxy_that_makes_no_tunnel_is_named_with_its_answer(
+    server: FeedServer, code: int, kind: type[FetchError], words: str
+) -> None:
+    server.behave("feed.invalid:443", status(code, {"Proxy-Authenticate": "Basic"}))
+    with pytest.raises(FetchError, match=f"the proxy refused: {words}") as caught:
+        fetch("https://feed.invalid/list", proxy=f"http://127.0.0.1:{server.port}")
+    assert type(caught.value) is kind
+    assert bool(caught.value.hint) is (code != 503)
+
+
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_a_proxy_whose_name_is_not_known_is_not_taken_for_the_server(scheme: str) -> None:
+    with pytest.raises(PassingError, match="the proxy's name cannot be resolved"):
+        fetch("https://feed.example/list", proxy=f"{scheme}://proxy.invalid:3128")
+
+
+@pytest.mark.parametrize("said", [b"", b"\x05", b"\x05\x00"])
+def test_a_socks_proxy_that_hangs_up_is_named(said: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as thread:
+
+        def hang_up() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(3)
+                connection.sendall(said)
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(100)
+
+        ended = thread.submit(hang_up)
+        with pytest.raises(PassingError, match="the proxy hung up"):
+            fetch("http://feed.invalid/list", proxy=f"socks5://127.0.0.1:{listening.getsockname()[1]}")
+        ended.result(timeout=60)
 
 
 def test_all_proxy_of_the_environment_counts(socks: SocksServer, monkeypatch: pytest.MonkeyPatch, server: FeedServer) -> None:

@@ -21,7 +21,7 @@ import aiohttp
 
 from banlistd.adapters.fetch.connections import NO_LISTENERS, SYSTEM_NETWORK, FeedConnections, Listeners, OtherNetwork
 from banlistd.adapters.fetch.credentials import read_credentials
-from banlistd.adapters.fetch.http_faults import concealed, fetch_faults
+from banlistd.adapters.fetch.http_faults import PROXY_LOGIN, concealed, fetch_faults, status_in_words
 from banlistd.adapters.fetch.name_lookups import NameLookups
 from banlistd.adapters.fetch.pages import Arrived, Collecting, PageRequest
 from banlistd.adapters.fetch.receiving import Receiver, Spool
@@ -42,12 +42,11 @@ from banlistd.errors import FetchError, MismatchError, MissingError, ParseError,
 from banlistd.model import NotModified, Validators
 from banlistd.ports import Fetcher, ListParser, OnBody, Verifier
 
-_PHRASES = {int(status): status.phrase for status in HTTPStatus}
-
 _HINTS = {
     401: "the server wants a login: see headers and ${credential:NAME}",
     403: "the server does not let us in: is a key needed, or was this host blocked?",
     404: "the list has moved or ended: look at its publisher's page",
+    407: PROXY_LOGIN,
     410: "the list has ended: remove the source",
     429: "poll less often: raise `every` of the source",
 }
@@ -266,9 +265,7 @@ class Downloads:
             if request.is_conditional:
                 return
             raise FetchError("the server answered 304 Not Modified to a request that had no condition")
-        # The phrase is ours, not the server's.
-        phrase = _PHRASES.get(status, "(unknown)")
-        message, hint = f"the server answered {status} {phrase}", _HINTS.get(status, "")
+        message, hint = f"the server answered {status_in_words(status)}", _HINTS.get(status, "")
         if status in PASSING_STATUSES:
             raise PassingError(message, hint, parse_retry_after(response.headers.get("Retry-After", ""), self._retry.now()))
         raise (MissingError if status == HTTPStatus.NOT_FOUND else FetchError)(message, hint)

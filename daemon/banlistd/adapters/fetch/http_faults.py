@@ -1,14 +1,18 @@
 """What can go wrong with a request, in words for an administrator."""
 
+import errno
 import os
 import re
 import ssl
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
 import aiohttp
+from yarl import URL
 
 from banlistd.core.credentials import conceal, shown_url
+from banlistd.core.download.retry import PASSING_STATUSES
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError, ParseError, PassingError
 
@@ -20,7 +24,6 @@ _FAULTS: tuple[tuple[type[Exception], str, bool], ...] = (
     (aiohttp.ClientSSLError, "no TLS connection could be made", True),
     (aiohttp.ClientConnectorDNSError, "the server's name cannot be resolved", True),
     (aiohttp.ClientProxyConnectionError, "cannot connect to the proxy", True),
-    (aiohttp.ClientHttpProxyError, "the proxy refused", False),
     (aiohttp.ClientConnectorError, "cannot connect", True),
     (aiohttp.ServerDisconnectedError, "the server hung up without an answer", True),
     (aiohttp.ClientPayloadError, "the body is cut short or malformed", True),
@@ -31,6 +34,14 @@ _FAULTS: tuple[tuple[type[Exception], str, bool], ...] = (
     (ValueError, "the request could not be made", False),
 )
 
+_OF_THIS_MACHINE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EAGAIN})
+"""What a list needs beside its connection is missing: descriptors, memory, threads."""
+
+_PHRASES = {int(status): status.phrase for status in HTTPStatus}
+
+PROXY_LOGIN = "the proxy wants a login: write http://user:${credential:NAME}@host:port as the proxy"
+_PROXY_HINTS = {403: "the administrator of the proxy says which servers it lets through", 407: PROXY_LOGIN}
+
 
 @contextmanager
 def fetch_faults(url: str) -> Iterator[None]:
@@ -40,13 +51,35 @@ def fetch_faults(url: str) -> Iterator[None]:
     except aiohttp.ClientConnectorCertificateError as exc:
         text, hint = certificate_fault(exc.certificate_error)
         raise FetchError(f"{text}: {shown_url(url)}", hint) from exc
+    except aiohttp.ClientHttpProxyError as exc:
+        raise _proxy_fault(exc.status, url) from exc
     except aiohttp.ClientResponseError as exc:
         words, hint = _head_fault(exc.message)
         raise FetchError(f"{words}: {shown_url(url)}", hint) from exc
     except tuple(kind for kind, _, _ in _FAULTS) as exc:
-        text, passes = next((text, passes) for kind, text, passes in _FAULTS if isinstance(exc, kind))
+        text, passes = _words_for(exc, url)
         fault = PassingError if passes and not (isinstance(exc, OSError) and tls_fault_lasts(exc)) else FetchError
         raise fault(f"{text}: {shown_url(url)}{_detail(exc)}") from exc
+
+
+def status_in_words(status: int) -> str:
+    """A status of HTTP with its name, which is ours, and not what the server calls it."""
+    return f"{status} {_PHRASES.get(status, '(unknown)')}"
+
+
+def _words_for(exc: Exception, url: str) -> tuple[str, bool]:
+    """What is wrong, and whether it may pass."""
+    if isinstance(exc, aiohttp.ClientConnectorDNSError) and exc.host != URL(url).raw_host:
+        return "the proxy's name cannot be resolved", True
+    if isinstance(exc, OSError) and not isinstance(exc, aiohttp.ClientError) and exc.errno in _OF_THIS_MACHINE:
+        return "this machine cannot read the list now", True
+    return next((text, passes) for kind, text, passes in _FAULTS if isinstance(exc, kind))
+
+
+def _proxy_fault(status: int, url: str) -> FetchError:
+    """The proxy makes no connection to the server."""
+    fault = PassingError if status in PASSING_STATUSES else FetchError
+    return fault(f"the proxy refused: {status_in_words(status)}: {shown_url(url)}", _PROXY_HINTS.get(status, ""))
 
 
 def _head_fault(message: str) -> tuple[str, str]:

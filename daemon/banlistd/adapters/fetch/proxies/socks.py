@@ -12,6 +12,7 @@ from python_socks import parse_proxy_url
 
 from banlistd.core.credentials import shown_url
 from banlistd.core.download.redirects import literal_address
+from banlistd.core.printing import quoted
 from banlistd.errors import FetchError, PassingError
 
 _SOCKS5 = re.compile(r"(?i)^socks5h?://")
@@ -20,11 +21,12 @@ _FAULTS: tuple[tuple[type[Exception], str, type[FetchError]], ...] = (
     (ProxyConnectionError, "cannot connect to the proxy", PassingError),
     (ProxyTimeoutError, "the proxy did not answer", PassingError),
     (ProxyError, "the proxy refused", FetchError),
+    (EOFError, "the proxy hung up", PassingError),
 )
 
 
 class _Connector(ProxyConnector):
-    """Its faults are ours: aiohttp does not know those of the library."""
+    """Its faults are ours, or aiohttp's: that does not know those of the library."""
 
     async def connect(
         self,
@@ -34,6 +36,10 @@ class _Connector(ProxyConnector):
     ) -> Connection:
         try:
             return await super().connect(req, traces, timeout)
+        except ssl.SSLCertVerificationError as exc:
+            raise aiohttp.ClientConnectorCertificateError(req.connection_key, exc) from exc
+        except ssl.SSLError as exc:
+            raise aiohttp.ClientConnectorSSLError(req.connection_key, exc) from exc
         except tuple(kind for kind, _, _ in _FAULTS) as exc:
             text, fault = next((text, fault) for kind, text, fault in _FAULTS if isinstance(exc, kind))
             raise fault(f"{text}: {shown_url(str(req.url))}") from exc
@@ -48,9 +54,12 @@ async def through_socks(resolver: AbstractResolver, proxy: str, tls: ssl.SSLCont
         kind, host, port, user, password = parse_proxy_url(_SOCKS5.sub("socks5://", proxy))
     except ValueError as exc:
         raise FetchError("the proxy cannot be used", "write socks5://host:1080") from exc
-    found = [host] if literal_address(host) else [one["host"] for one in await resolver.resolve(host, port)]
+    try:
+        address = host if literal_address(host) else (await resolver.resolve(host, port))[0]["host"]
+    except OSError as exc:
+        raise PassingError(f"the proxy's name cannot be resolved ({quoted(str(exc.strerror))})") from exc
     return _Connector(
-        found[0],
+        address,
         port,
         proxy_type=kind,
         username=user,
