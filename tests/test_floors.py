@@ -247,7 +247,6 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
     },
     "adapters/fetch": {
         ("file", "list_path"),
-        ("file", "own_threads"),
         ("connections", "http_faults"),
         ("connections", "routes"),
         ("connections", "proxies"),
@@ -259,7 +258,6 @@ ARROWS: dict[str, set[tuple[str, str]]] = {
         ("http", "routes"),
         ("http", "receiving"),
         ("http", "verifying"),
-        ("name_lookups", "own_threads"),
         ("named_files", "list_path"),
         ("routes", "credentials"),
     },

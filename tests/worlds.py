@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from banlistd.adapters.fetch.file import stamp_of
-from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.geo.mmdb import MmdbFile
 from banlistd.adapters.host.peer import user_name
 from banlistd.adapters.storage.database import Database, open_database
@@ -47,6 +46,7 @@ from banlistd.adapters.storage.value.shadows import ShadowTable
 from banlistd.adapters.storage.versions.departures import DepartureTable
 from banlistd.adapters.storage.versions.suspension_table import SuspensionTable
 from banlistd.adapters.storage.versions.version_table import VersionTable
+from banlistd.adapters.system.own_threads import OwnThreads
 from banlistd.control.parts import ExportInProgress, Parts
 from banlistd.control.read_request import read_request
 from banlistd.control.seen import SeenContents

@@ -12,7 +12,6 @@ from banlistd.adapters.fetch.connections import Listeners
 from banlistd.adapters.fetch.file import LocalFiles, stamp_of
 from banlistd.adapters.fetch.geo_blocks import GeoBlocks
 from banlistd.adapters.fetch.http import Downloads
-from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.firewalls.dry_run import DryRunFirewall
 from banlistd.adapters.firewalls.opener import open_backend
 from banlistd.adapters.host.connections import LinuxConnections
@@ -52,6 +51,7 @@ from banlistd.adapters.storage.versions.version_table import VersionTable
 from banlistd.adapters.system import allocator, config_file
 from banlistd.adapters.system.clock import SystemClock, boot_name
 from banlistd.adapters.system.journal import WarningsAnnouncer, find_announcer
+from banlistd.adapters.system.own_threads import OwnThreads
 from banlistd.adapters.system.supervisor import find_supervisor
 from banlistd.application import Application
 from banlistd.backends import BackendName

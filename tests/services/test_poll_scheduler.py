@@ -5,11 +5,11 @@ import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from banlistd.adapters.fetch.own_threads import OwnThreads
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.polling.request_log import RequestTable
 from banlistd.adapters.system.clock import SystemClock
+from banlistd.adapters.system.own_threads import OwnThreads
 from banlistd.model import Outcome, OutcomeKind, Poll, SourceId
 from banlistd.services.file_stamps import FileStamps
 from banlistd.services.imports.parts_under_way import PartsUnderWay

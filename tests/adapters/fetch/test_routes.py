@@ -1,4 +1,5 @@
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Iterator
@@ -191,6 +192,30 @@ def test_an_authority_that_cannot_be_read_is_named(tmp_path: Path, content: byte
     with pytest.raises(FetchError, match=r"the ca .*ca\.pem") as caught:
         fetch("https://127.0.0.1:1/", ca=path)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("key", ["ca", "client_certificate"])
+def test_a_certificate_on_a_disk_that_does_not_answer_is_waited_for_no_longer_than_the_timeout(
+    tmp_path: Path, key: str
+) -> None:
+    fifo = tmp_path / "certificate"
+    os.mkfifo(fifo)
+
+    async def life() -> None:
+        # The one thread that all else has.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        certificate: dict[str, Any] = {key: fifo}
+        source = Source(id=SourceId("a"), url="https://127.0.0.1:1/", timeout=0.1, **certificate)
+        fetcher = downloads("1", None, retry=ONE_TRY)
+        for message in (r"not read within 0\.1 s", "an earlier attempt has not come back"):
+            with pytest.raises(FetchError, match=message):
+                await fetcher.fetch(source, Validators(), ignored)
+        await asyncio.to_thread(int)
+
+    try:
+        asyncio.run(life())
+    finally:
+        os.close(os.open(fifo, os.O_RDWR | os.O_NONBLOCK))  # it lets the thread go
 
 
 @pytest.fixture

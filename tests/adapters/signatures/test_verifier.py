@@ -5,6 +5,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,6 +51,23 @@ def pgp() -> Iterator[OpenPgp]:
         made = OpenPgp.made_in(Path(folder))
         yield made
         made.close()
+
+
+def test_a_keyring_on_a_disk_that_does_not_answer_keeps_no_thread_that_others_need(tmp_path: Path) -> None:
+    fifo = tmp_path / "keyring"
+    os.mkfifo(fifo)
+
+    async def life() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        with body(LIST) as one, pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await PublisherProofs().verify(CheckKind.PGP, Verify(keyring=fifo), one, b"")
+        await asyncio.to_thread(int)
+
+    try:
+        asyncio.run(life())
+    finally:
+        os.close(os.open(fifo, os.O_RDWR | os.O_NONBLOCK))  # it lets the thread go
 
 
 # SHA-256

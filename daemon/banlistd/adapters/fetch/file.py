@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from banlistd.adapters.fetch.list_path import close_elsewhere, is_pipe, must_be_regular, open_list, portion_of, publisher_of
-from banlistd.adapters.fetch.own_threads import OwnThreads
+from banlistd.adapters.system.own_threads import OwnThreads
 from banlistd.adapters.system.waiting import paused
 from banlistd.core.config.model import STDIN, Source
 from banlistd.core.download.archives.members import too_large

@@ -9,7 +9,7 @@ import itertools
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,6 +28,7 @@ from banlistd.adapters.fetch.receiving import Receiver, Spool
 from banlistd.adapters.fetch.routes import Route, route_of
 from banlistd.adapters.fetch.verifying.proving import Proving, arrived_whole, read_sidecar
 from banlistd.adapters.fetch.verifying.whole_body import MemoryFile
+from banlistd.adapters.system.own_threads import OwnThreads
 from banlistd.core.config.model import Source
 from banlistd.core.credentials import shown_url
 from banlistd.core.download.archives.members import too_large
@@ -110,6 +111,7 @@ class Downloads:
         self._verifier = verifier
         self._unverified = asyncio.Semaphore(_UNVERIFIED_AT_ONCE)
         self._spool = Spool()
+        self._certificates = OwnThreads("certificate", 4)
         self._credentials = credentials
         self._connections = FeedConnections(network.resolver or NameLookups(), listeners.on_connection, network.tls)
         self._listeners = listeners
@@ -121,7 +123,7 @@ class Downloads:
         reached: list[str] = []
         secrets = await asyncio.to_thread(read_credentials, self._credentials, source)
         try:
-            route = await asyncio.to_thread(route_of, source, secrets, self._credentials)
+            route = await self._route(source, secrets)
             now = self._retry.now()
             days = [_day_at(now), _day_at(now - 86_400.0)]
             wishes = wishes_for(source, validators, secrets, self._user_agent, days)
@@ -138,6 +140,19 @@ class Downloads:
                 raise
             # Without its cause: aiohttp's own messages carry the URL, and a traceback would show it.
             raise concealed(error, secret_texts(source, secrets)) from None
+
+    async def _route(self, source: Source, secrets: Mapping[str, str]) -> Route:
+        """Certificates are files, which may be on a network disk that does not answer. Raises FetchError."""
+        work = partial(route_of, source, secrets, self._credentials)
+        if source.ca is None and source.client_certificate is None:
+            return work()
+        try:
+            async with asyncio.timeout(source.timeout):
+                return await self._certificates.run(source.id, work)
+        except TimeoutError as exc:
+            raise FetchError(f"its certificates were not read within {source.timeout:g} s", "does their disk answer?") from exc
+        except OSError as exc:  # an earlier attempt has not come back, or no thread can be started
+            raise FetchError(f"its certificates cannot be read: {exc.strerror}") from exc
 
     async def _fetch_in_time(self, wishes: Sequence[Wish], wanted: _Wanted, last_hash: str) -> Download | NotModified:
         """One deadline over everything: all tries, all redirects, and the parser."""

@@ -11,7 +11,7 @@ from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from banlistd.adapters.fetch.own_threads import OwnThreads
+from banlistd.adapters.system.own_threads import OwnThreads
 from banlistd.core.printing import shown
 from banlistd.errors import UsageError
 

@@ -1,8 +1,8 @@
 """Runs gpgv on a body and its signature: no shell, no home folder, no right, and within bounds of time, memory and output."""
 
-import asyncio
 import os
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from banlistd.adapters.signatures import launcher
@@ -11,6 +11,7 @@ from banlistd.adapters.system.own_program import launched_by
 from banlistd.core.download.verifying.openpgp import binary_keyring, must_be_good
 from banlistd.core.printing import quoted
 from banlistd.errors import VerificationError
+from banlistd.ports import BlockingCalls
 
 GPGV = Path("/usr/bin/gpgv")
 
@@ -23,12 +24,16 @@ _LARGEST_KEYRING = 4 * 2**20
 _ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin", "HOME": "/nonexistent", "GNUPGHOME": "/nonexistent"}
 
 
-async def verify_openpgp(keyring: Path, descriptor: int, signature: bytes) -> None:
-    """Whether every signature in `signature` is of the file `descriptor`, by a key of the keyring.
+async def verify_openpgp(keyring: Path, descriptor: int, signature: bytes, calls: BlockingCalls) -> None:
+    """Whether every signature in `signature` is of the file `descriptor`, by a key of the keyring, which `calls` read.
 
     Call it on the thread of the event loop: gpgv is killed when that thread ends. Raises VerificationError and MismatchError.
     """
-    keys = binary_keyring(await asyncio.to_thread(_read_keyring, keyring))
+    try:
+        content = await calls.run(object(), partial(_read_keyring, keyring))
+    except OSError as exc:  # no thread can be started now
+        raise VerificationError(f"cannot read its keyring {quoted(str(keyring))}: {exc.strerror}") from exc
+    keys = binary_keyring(content)
     with ExitStack() as stack:
         ring, sidecar = (_in_memory(stack, content) for content in (keys, signature))
         os.lseek(descriptor, 0, os.SEEK_SET)

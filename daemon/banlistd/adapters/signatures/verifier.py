@@ -7,15 +7,23 @@ import mmap
 
 from banlistd.adapters.signatures.ed25519 import is_signed_by
 from banlistd.adapters.signatures.gpgv import verify_openpgp
+from banlistd.adapters.system.own_threads import OwnThreads
 from banlistd.core.config.sections.verify import CheckKind, PublicKey, Verify
 from banlistd.core.download.verifying.checksums import sha256_of
 from banlistd.core.download.verifying.minisign import DetachedSignature, detached_signature, must_be_by
 from banlistd.errors import MismatchError, VerificationError
 from banlistd.ports import WholeBody
 
+_KEYRINGS_AT_ONCE = 4
+
 
 class PublisherProofs:
-    """Bodies are read from their descriptors, in a worker thread where that takes time."""
+    """Bodies are read from their descriptors, in a worker thread where that takes time. Keyrings are files, and may be on a
+    network disk that does not answer: they are read in threads of their own.
+    """
+
+    def __init__(self) -> None:
+        self._keyrings = OwnThreads("keyring", _KEYRINGS_AT_ONCE)
 
     async def verify(self, kind: CheckKind, settings: Verify, body: WholeBody, sidecar: bytes) -> None:
         match kind:
@@ -32,7 +40,7 @@ class PublisherProofs:
             case CheckKind.PGP:
                 if settings.keyring is None:
                     raise VerificationError("its signature cannot be checked: there is no keyring")
-                await verify_openpgp(settings.keyring, body.descriptor, sidecar)
+                await verify_openpgp(settings.keyring, body.descriptor, sidecar, self._keyrings)
 
 
 def _must_be_signed(key: PublicKey, signature: DetachedSignature, body: WholeBody) -> None:

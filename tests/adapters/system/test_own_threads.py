@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from banlistd.adapters.fetch import own_threads
-from banlistd.adapters.fetch.own_threads import OwnThreads
+from banlistd.adapters.system import own_threads
+from banlistd.adapters.system.own_threads import OwnThreads
 
 
 @pytest.fixture
