@@ -42,7 +42,7 @@ from banlistd.adapters.netlink.wire import NetlinkError
 from banlistd.core.addresses.sets import AddressSet
 from banlistd.core.ruleset.diff import Change
 from banlistd.core.ruleset.kernel_parts import KernelPart, possible_slots, remarks_on_lacking, suspects
-from banlistd.core.ruleset.state import FirewallState, Verification, contents_of
+from banlistd.core.ruleset.state import FirewallState, MapEntries, MapId, Verification, contents_of, maps_of
 from banlistd.errors import FirewallError, LostStructureError, RefusedRuleError
 from banlistd.model import Counter, ExternalChange, Family, Mark, Marker, Remark, SourceSlot
 
@@ -76,7 +76,7 @@ class IpsetFirewall(ThreadedFirewall):
         self._digests: Digests | None = None
         self._verified: FirewallState | None = None  # what `_digests` are of, with the actions that it asks for
         self._sources: tuple[SourceSlot, ...] = ()  # those that were last written or verified
-        self._sound: FirewallState | None = None  # what `verify` found, if no change of ours has followed
+        self._known: Mapping[MapId, MapEntries] = {}  # what the sets had when they were last written or verified
         self._lacking: AbstractSet[KernelPart] = frozenset()
         # A lock of threads, not of coroutines: a cancelled coroutine leaves its thread running.
         self._lock = threading.Lock()
@@ -89,8 +89,7 @@ class IpsetFirewall(ThreadedFirewall):
                 return ExternalChange()
 
     def _lacks_anything(self, wire: IpsetSocket) -> bool:
-        sound = self._sound
-        return self._lacks_rules(wire) or (sound is not None and elements_are_gone(wire, sound, random.SystemRandom()))
+        return self._lacks_rules(wire) or elements_are_gone(wire, self._known, random.SystemRandom())
 
     def _lacks_rules(self, wire: IpsetSocket) -> bool:
         return rules_are_gone(wire, self._sources, self._lacking)
@@ -118,7 +117,7 @@ class IpsetFirewall(ThreadedFirewall):
             look = look_at(wire)
             ruleset = self._iptables.look() if look.record.rules else None
             verdict = faults_of(wire, look, self._digests, ruleset, random.SystemRandom())
-            self._sound = state if verdict.sound else None
+            self._known = {map_id: entries for map_id, entries in state.map_entries.items() if map_id not in verdict.maps}
             return verdict
 
     def _contents(self) -> Mapping[Mark, AddressSet]:
@@ -139,8 +138,11 @@ class IpsetFirewall(ThreadedFirewall):
 
     def _apply(self, change: Change) -> int:
         with self._at_work("the firewall refused the change") as wire:
-            self._sources, self._sound = change.sources, None
-            return self._apply_possible(change, wire)
+            known = dict(self._known) | {item.map: item.whole for item in change.maps}
+            self._sources, self._known = change.sources, {}
+            elements = self._apply_possible(change, wire)
+            self._known = {map_id: known[map_id] for map_id in maps_of(change.sources) if map_id in known}
+            return elements
 
     def _apply_possible(self, change: Change, wire: IpsetSocket) -> int:
         """Without the actions whose rules are refused, if there are any.

@@ -17,7 +17,7 @@ from banlistd.adapters.firewalls.ipset.rules import chains_of
 from banlistd.adapters.firewalls.ipset.sets import ALLOWED, SERVICES, set_of
 from banlistd.adapters.firewalls.ipset.wire import IpsetSocket
 from banlistd.core.ruleset.kernel_parts import KernelPart, possible_slots
-from banlistd.core.ruleset.state import FirewallState
+from banlistd.core.ruleset.state import MapEntries, MapId
 from banlistd.model import Remark, SourceSlot
 
 SIGNS_EVERY = 1.0
@@ -35,9 +35,9 @@ def rules_are_gone(wire: IpsetSocket, sources: Sequence[SourceSlot], lacking: Ab
     return any(header is None or header.references < number for header, number in headers)
 
 
-def elements_are_gone(wire: IpsetSocket, state: FirewallState, chance: Random) -> bool:
+def elements_are_gone(wire: IpsetSocket, maps: Mapping[MapId, MapEntries], chance: Random) -> bool:
     """Whether a set lacks an element, of which one is chosen in each."""
-    for map_id, entries in state.map_entries.items():
+    for map_id, entries in maps.items():
         if len(entries):
             one = entries_of(map_id, entries.where(np.array([chance.randrange(len(entries))])))
             if not all(wire.test(set_of(map_id), [*questions(one)][:1])):
