@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from banlistd.core.manual.manual_bans import read_ban
 from support.fail2ban_server import PATIENCE, SHIPPED, Fail2ban, serving
 from support.network_namespace import in_network_namespace
 from system.daemon_process import Installation, running
@@ -145,7 +146,14 @@ def test_a_jail_that_stops_and_starts_while_banlistd_is_away_has_one_thread(tmp_
     action.stop()
 
 
-def _loaded(folder: Path) -> Any:
+@pytest.mark.parametrize("name", ["sshd", "web (slow)", "gäste", "a" * 100])
+def test_a_jail_of_any_name_bans_under_an_origin_that_banlistd_takes(tmp_path: Path, name: str) -> None:
+    origin = _loaded(tmp_path, name)._origin
+    assert read_ban({"address": "203.0.113.7", "origin": origin}).origin == origin
+    assert origin.startswith("fail2ban/" + name[0])
+
+
+def _loaded(folder: Path, name: str = "sshd") -> Any:
     """The action of a jail, in this process; banlistd does not run, and a stop does not wait for it."""
 
     class Log:
@@ -162,9 +170,9 @@ def _loaded(folder: Path) -> Any:
     fake.ActionBase = Base  # type: ignore[attr-defined]
     names = {"fail2ban": ModuleType("fail2ban"), "fail2ban.server": ModuleType("fail2ban.server"), fake.__name__: fake}
     with pytest.MonkeyPatch.context() as patch:
-        for name, module in names.items():
-            patch.setitem(sys.modules, name, module)
+        for place, module in names.items():
+            patch.setitem(sys.modules, place, module)
         loaded = run_path(str(SHIPPED / "action.d" / "banlistd.py"), {"__name__": "banlistd_action"})
     action = loaded["Action"]
     action.start.__globals__.update(PAUSE=0.01, LAST_SECONDS=0.0)
-    return action(SimpleNamespace(name="sshd"), "banlistd", socket=str(folder / "none.sock"))
+    return action(SimpleNamespace(name=name), "banlistd", socket=str(folder / "none.sock"))

@@ -54,6 +54,9 @@ export async function begin() {
 
 export const operator = () => user;
 
+/* The origin of what a user bans: the daemon takes no other characters, such as the backslash of DOMAIN\USER, and at most 60. */
+export const originOf = name => `cockpit/${name.replace(/[^A-Za-z0-9 ._/:@+-]/g, "_")}`.slice(0, 60);
+
 /* The channel of one request; `close` ends it. The promise fails with a Fault. */
 export function request(method, path, { params = {}, body = null } = {}) {
     const client = cockpit.http({ unix: SOCKET, ...(superuser ? { superuser } : {}) });

@@ -11,7 +11,7 @@ globalThis.cockpit = {
 
 const { counted, duration, number, relative, size } = await import("../src/text.js");
 const { entriesOverTime, isGood, outcomeText, ratesOf, stateOf, toneOfVerdict } = await import("../src/states.js");
-const { faultIn, faultOf } = await import("../src/daemon.js");
+const { faultIn, faultOf, originOf } = await import("../src/daemon.js");
 
 const source = changes => ({
     id: "drop", enabled: true, state: "completed", quarantined: null, failures: 0, error: "", stale_since: null,
@@ -20,6 +20,12 @@ const source = changes => ({
 
 test("a duration has the largest unit that fits", () => {
     assert.deepEqual([0, 59.9, 60, 7260, 86400, 172800].map(duration), ["0 s", "59 s", "1 min", "2 h", "24 h", "2 days"]);
+});
+
+test("a user of any name has an origin that the daemon takes", () => {
+    assert.deepEqual(["anna", "anna@example.org", "OFFICE\\anna", "jürgen"].map(originOf),
+                     ["cockpit/anna", "cockpit/anna@example.org", "cockpit/OFFICE_anna", "cockpit/j_rgen"]);
+    assert.equal(originOf("a".repeat(100)).length, 60);
 });
 
 test("a moment is before or after now", () => {

@@ -12,6 +12,7 @@ Options: banlistd.py[socket="/run/banlistd/control.sock", prefix6="64"]; with pr
 """
 
 import json
+import re
 import socket
 import threading
 import time
@@ -35,7 +36,8 @@ class BanlistdAction(ActionBase):
     def __init__(self, jail, name, socket="/run/banlistd/control.sock", prefix6="", **_):
         super().__init__(jail, name)
         self._place, self._prefix6 = socket, prefix6
-        self._origin = "fail2ban/%s" % jail.name
+        # banlistd takes no other characters, and at most 60.
+        self._origin = ("fail2ban/%s" % re.sub(r"[^A-Za-z0-9 ._/:@+-]", "_", jail.name))[:60]
         # The last order about each address counts; the dictionary keeps them in the order in which they came.
         self._waiting = {}
         self._changed = threading.Condition()

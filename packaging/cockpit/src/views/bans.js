@@ -1,6 +1,6 @@
 /* Manual bans: who, why, until when; to ban and to unban. */
 
-import { actsAsAdministrator, get, operator, ownAddress, post } from "../daemon.js";
+import { actsAsAdministrator, get, operator, originOf, ownAddress, post } from "../daemon.js";
 import { code, element, field, label, time, title } from "../elements.js";
 import { carryOut, orderButton } from "../notices.js";
 import { table } from "../table.js";
@@ -22,7 +22,7 @@ async function newest() {
 }
 
 /* Orders of an administrator come to the daemon as root's: the origin says who it was. */
-const origin = () => (actsAsAdministrator() ? { origin: `cockpit/${operator()}` } : {});
+const origin = () => (actsAsAdministrator() ? { origin: originOf(operator()) } : {});
 
 export async function ban(address, { until = "", comment = "" } = {}) {
     const answer = await post("/v1/ban", {
