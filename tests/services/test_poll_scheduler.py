@@ -5,6 +5,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import pytest
+
 from banlistd.adapters.storage.database import Database, open_database
 from banlistd.adapters.storage.import_runs import ImportRuns
 from banlistd.adapters.storage.polling.request_log import RequestTable
@@ -32,14 +34,16 @@ def scheduler_on(database: Database, stamps: FileStamps, times: WaitingTimes) ->
 
 
 def run(disk: Path, stamp: Callable[[Path], str], life: SchedulerLife) -> None:
-    """Sources of a file each that are due in a day, waiting, while there is life."""
+    """Sources of a file each, in two folders, that are due in a day, waiting, while there is life."""
 
     async def run() -> None:
         async with open_database(disk / "db") as database:
             ledger, clock = ImportRuns(database), SystemClock()
             times = WaitingTimes(watch_every=0.001, answer_within=0.01)
             timetable = scheduler_on(database, FileStamps(stamp), times)
-            sources = [source(SourceId(f"source-{number}"), path=disk / str(number)) for number in range(COUNT)]
+            sources = [
+                source(SourceId(f"source-{number}"), path=disk / str(number % 2) / str(number)) for number in range(COUNT)
+            ]
             for each in sources:
                 await ledger.save_poll(Poll(each.id, due_at=clock.now() + 86400, polled_at=clock.now()))
             waits = [asyncio.ensure_future(timetable.is_due(each, [each.path] if each.path else [], COUNT)) for each in sources]
@@ -97,6 +101,29 @@ def test_file_on_a_dead_disk_delays_no_other_source(tmp_path: Path) -> None:
         assert not await waits[3]
         assert not back.is_set()
         back.set()
+
+    run(tmp_path, stamp, life)
+
+
+@pytest.mark.parametrize("dead", [["9"], [str(number) for number in range(1, COUNT, 2)]], ids=["one", "a folder"])
+def test_a_file_that_changes_is_seen_while_others_do_not_answer(tmp_path: Path, dead: list[str]) -> None:
+    asked, changed, back = threading.Event(), list[str](), threading.Event()
+
+    def stamp(path: Path) -> str:
+        if path.name in dead:
+            asked.set()
+            back.wait(PATIENCE)
+        return "new" if path.name in changed else ""
+
+    async def life(_: PollScheduler, waits: list[asyncio.Task[bool]]) -> None:
+        await asyncio.to_thread(asked.wait, PATIENCE)
+        for number in ("8", "4"):
+            changed.append(number)
+            assert await waits[int(number)]
+        assert not back.is_set()
+        back.set()
+        changed.append("9")
+        assert await waits[9]
 
     run(tmp_path, stamp, life)
 

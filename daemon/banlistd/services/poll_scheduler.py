@@ -1,9 +1,9 @@
 """When each source is polled next: by what the ledger remembers, by what this process remembers, or because it is woken."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -20,10 +20,13 @@ from banlistd.services.joining.coalescer import Coalescer, Take
 # How often a local list is looked at for a new time stamp.
 WATCH_EVERY = 2.0
 
-# Seconds that a poll waits for the stamps of its files before it goes on without.
+# Seconds that a poll waits for the stamps of its files before it goes on without, and a look at all files for one of them.
 ANSWER_WITHIN = 5.0
 
 _WITH_CONTENT = (OutcomeKind.COMPLETED, OutcomeKind.LOST_RACE, OutcomeKind.SKIPPED)
+
+# So many files that do not answer are left out one by one, further ones with their folders: each keeps a thread.
+_FEW_SILENT = 4
 
 # How often the clock is looked at: asyncio's timers stop while the machine sleeps, `Clock.monotonic` does not.
 LOOK_EVERY = 60.0
@@ -61,7 +64,7 @@ class PollScheduler:
         self._publishers = publishers
         self._calls = calls
         self._files = stamps
-        self._watch = _Watch(stamps, calls, times.watch_every)
+        self._watch = _Watch(stamps, calls, times)
         self._clock = clock
         self._parts = parts
         self._times = times
@@ -212,18 +215,36 @@ class _Watched:
     changed: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """One look at the files of some sources, in a thread. `stamps`: those of the first of them; `at`: what it looks at now."""
+
+    watched: Sequence[_Watched]
+    stamps: list[str] = field(default_factory=list)
+    at: Sequence[Path] = ()
+    is_over: bool = False
+
+    def look(self, stamps: FileStamps) -> None:
+        for each in self.watched:
+            self.at = each.files
+            self.stamps.append(stamps.of(each.files))
+
+
 class _Watch:
-    """Looks at the files of all sources that wait, in one turn and in a thread of its own: a dead network disk stops only this.
+    """Looks at the files of all sources that wait, in one turn and in a thread of its own. A file on a dead disk keeps that
+    thread, and is left out until it has come back.
 
     A timer for each of 60 files took more than all else that an idle daemon does (measured: 0.1 % of a core, not 0.02 %).
     """
 
-    def __init__(self, stamps: FileStamps, calls: BlockingCalls, every: float) -> None:
+    def __init__(self, stamps: FileStamps, calls: BlockingCalls, times: WaitingTimes) -> None:
         self._stamps = stamps
         self._calls = calls
-        self._every = every
+        self._every, self._patience = times.watch_every, times.answer_within
         self._watched: set[_Watched] = set()
         self._looking: asyncio.Task[None] | None = None
+        # Files that do not answer, and folders, by the turns that have not come back.
+        self._silent: dict[_Turn, frozenset[Path]] = {}
 
     @contextmanager
     def over(self, files: Sequence[Path], stamp: str, wake: asyncio.Event) -> Iterator[_Watched]:
@@ -241,16 +262,37 @@ class _Watch:
     async def _look(self) -> None:
         while self._watched:
             await asyncio.sleep(self._every)
-            watched = list(self._watched)
-            try:
-                stamps = await self._calls.run(self, partial(self._stamps_of, watched))
-            except OSError:  # no thread can be started now
-                continue
-            for each, stamp in zip(watched, stamps, strict=True):
+            silent = frozenset[Path]().union(*self._silent.values())
+            turn = _Turn([each for each in self._watched if not _are_among(each.files, silent)])
+            await self._take(turn)
+            for each, stamp in zip(turn.watched, turn.stamps, strict=False):
                 # Not for a source that waits no longer: the same event serves its next wait.
                 if stamp != each.stamp and each in self._watched:
                     each.changed = True
                     each.wake.set()
 
-    def _stamps_of(self, watched: Sequence[_Watched]) -> list[str]:
-        return [self._stamps.of(each.files) for each in watched]
+    async def _take(self, turn: _Turn) -> None:
+        """Wait until a turn is over, or comes no further."""
+        running = asyncio.ensure_future(self._calls.run(turn, partial(turn.look, self._stamps), lambda _: self._is_back(turn)))
+        seen = -1
+        while not running.done() and seen < len(turn.stamps):
+            seen = len(turn.stamps)
+            await asyncio.wait([running], timeout=self._patience)
+        if running.done():
+            running.exception()  # seen: no thread can be started now
+            return
+        running.cancel()
+        # A link beside it may lead to a disk that answers.
+        is_one_of_few = len(self._silent) < _FEW_SILENT
+        self._silent[turn] = frozenset(turn.at if is_one_of_few else (file.parent for file in turn.at))
+        if turn.is_over or not turn.at:
+            self._silent.pop(turn, None)
+
+    def _is_back(self, turn: _Turn) -> None:
+        """In the thread of the turn."""
+        turn.is_over = True
+        self._silent.pop(turn, None)
+
+
+def _are_among(files: Sequence[Path], silent: Collection[Path]) -> bool:
+    return bool(silent) and any(file in silent or file.parent in silent for file in files)
