@@ -1,11 +1,15 @@
 """The address of the caller's own session: as it is given, as sshd says it, as logind has it under sudo."""
 
 import os
+import struct
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 
 from banlistd.control.own_session import AUTO, own_session
+
+UTMP = struct.Struct("=h2xi32s4s32s256shhiii16s20x")
 
 
 def logind(root: Path, host: str, cgroup: str = "0::/user.slice/user-0.slice/session-12.scope\n") -> str:
@@ -44,6 +48,16 @@ def test_in_tmux_all_sessions_count_that_the_same_user_has_now(tmp_path: Path) -
     assert found == "198.51.100.9 192.0.2.1 192.0.2.3 2001:db8::4"
     (tmp_path / "proc/self/cgroup").write_text("0::/user.slice/user-1000.slice/user@1000.service/tmux-spawn-1.scope\n")
     assert own_session(AUTO, {}, root) == "192.0.2.3 2001:db8::4"
+
+
+def test_where_sshd_gave_logind_a_name_utmp_has_the_address(tmp_path: Path) -> None:
+    root = logind(tmp_path, "admin.example")
+    octets = [b"\xc0\x00\x02\x07", ip_address("2001:db8::7").packed, b""]
+    rows = [UTMP.pack(7, 1, b"pts/0", b"", b"anna", b"admin.example", 0, 0, 0, 0, 0, one) for one in octets]
+    rows.append(UTMP.pack(8, 1, b"pts/1", b"", b"gone", b"", 0, 0, 0, 0, 0, b"\xc0\x00\x02\x08"))
+    (tmp_path / "run/utmp").write_bytes(b"".join(rows) + b"half a record")
+    assert own_session(AUTO, {}, root) == "192.0.2.7 2001:db8::7"
+    assert own_session(AUTO, {"SSH_CONNECTION": "192.0.2.9 1 192.0.2.2 22"}, f"{tmp_path}/none/") == "192.0.2.9"
 
 
 def test_a_name_is_no_address(tmp_path: Path) -> None:
