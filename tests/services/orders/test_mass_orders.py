@@ -30,8 +30,9 @@ def test_wrong_lines_are_named_with_their_numbers() -> None:
 
 
 def test_the_address_of_the_own_session_is_refused_in_a_network_too() -> None:
-    with pytest.raises(UsageError, match=r"line 2: 198.51.100.9 is where your own session comes from"):
+    with pytest.raises(UsageError, match=r"line 2: 198.51.100.9 is where your own session comes from") as found:
         read_mass_ban({"address": ["192.0.2.7", "198.51.100.0/24"], "session": "198.51.100.9"}, 0)
+    assert found.value.hint == "--force bans it nevertheless"
     assert len(read_mass_ban({"address": ["198.51.100.0/24"], "session": "198.51.100.9", "force": True}, 0).orders) == 1
     several = {"session": "192.0.2.1 2001:db8::1"}
     with pytest.raises(UsageError, match=r"line 1: 2001:db8::1 is where your own session comes from"):

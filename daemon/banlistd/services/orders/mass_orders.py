@@ -25,6 +25,7 @@ MOST_LINES = 250_000
 """Lines of one order: more than an origin may ban, few enough for the memory of the daemon."""
 
 _SAMPLE = "192.0.2.1"  # in place of the address, where only the other fields are read
+_LINE_HINT = "ADDRESS [for 1h] [comment]"
 _MOST_NAMED = 5  # wrong lines in a message
 # What looks like the rest of an address, or like another one. Few comments begin so, and only these are looked at closely.
 _MORE = re.compile(r"/\s*[0-9]+(?!\S)|(?:-\s*)?([0-9A-Fa-f]*[.:]\S*)")
@@ -101,7 +102,7 @@ def _orders(fields: Mapping[str, object], read: Callable[[str, str | None, str |
         raise UsageError(
             f"{counted(len(lines), 'line', 'lines')} are more than one order takes", f"at most {MOST_LINES:,}: divide them"
         )
-    orders, wrong = [], []
+    orders, wrong, hints = [], list[str](), set[str]()
     for number, line in enumerate(lines, start=1):
         words = line.partition("#")[0].strip()
         if not words:
@@ -110,12 +111,13 @@ def _orders(fields: Mapping[str, object], read: Callable[[str, str | None, str |
             orders.append(_read(words, read))
         except UsageError as error:
             wrong.append(f"line {number}: {error.message.removeprefix('address: ')}")
+            hints.add(error.hint or _LINE_HINT)
     if wrong:
         more = f"; and {len(wrong) - _MOST_NAMED:,} more" if len(wrong) > _MOST_NAMED else ""
         what = counted(len(wrong), "line is", "lines are")
-        raise UsageError(
-            f"{what} wrong, and nothing was changed: {'; '.join(wrong[:_MOST_NAMED])}{more}", "ADDRESS [for 1h] [comment]"
-        )
+        # One that fits them all, as that of the own session.
+        hint = hints.pop() if len(hints) == 1 else _LINE_HINT
+        raise UsageError(f"{what} wrong, and nothing was changed: {'; '.join(wrong[:_MOST_NAMED])}{more}", hint)
     if not orders:
         raise UsageError("no address is given", "one a line: ADDRESS [for 1h] [comment]")
     return tuple(orders)
