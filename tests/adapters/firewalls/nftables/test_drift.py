@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Awaitable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from adapters.firewalls.contract import (
     MIXED,
     NETS4,
     addresses,
+    owner,
     services,
     state,
 )
@@ -32,6 +34,7 @@ from banlistd.core.ruleset.diff import difference
 from banlistd.core.ruleset.state import FirewallState, Verification
 from banlistd.errors import FirewallError
 from banlistd.model import ExternalChange
+from banlistd.scopes.scope import Scope
 from support.network_namespace import in_network_namespace, nft, skip_without_large_buffers
 
 EVERYONE = [ALPHA, BETA, DROP, LOGGED, COUNTED, BOTH]
@@ -170,6 +173,33 @@ async def test_a_chain_that_another_program_renames_is_written_anew(chain: str) 
     rest = nft("-s", "list", "ruleset").split("\n\n")
     assert sorted(line for block in rest if "chain renamed {" not in block for line in block.splitlines()) == before.split("\n")
     assert ("chain renamed {" in "".join(rest)) is (chain != "inbound")
+    await firewall.close()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        *(f"jump {name}" for name in ("out_hosts4", "lookup-out", "scope1_in_hosts4", "scoped-1-in")),
+        "meta mark set ip daddr map @out_hosts4 accept",
+    ],
+)
+@in_network_namespace
+async def test_a_lookup_that_a_foreign_rule_uses_goes_as_far_as_it_can(rule: str) -> None:
+    scoped = replace(owner(20, "scoped"), scope=Scope(ports=((22, 22),), protocols=("tcp",)), scope_number=1)
+    before = state([*EVERYONE, scoped], {**EVERYTHING, "scoped": MIXED}, allowed=["9.0.0.0/8"])
+    firewall = await firewall_with(before)
+    nft(f"add chain inet banlistd mine; add rule inet banlistd mine {rule}")
+    after = state([ALPHA], EVERYTHING, allowed=["9.0.0.0/8"])
+    await firewall.apply(difference(before, after, await firewall.verify(before)))
+    verdict = await firewall.verify(after)
+    if not verdict.sound:  # a look at what the foreign rule has led to may repair it
+        await firewall.apply(difference(after, after, verdict))
+    assert (await firewall.verify(after)).sound
+    left = nft("-s", "list", "table", "inet", "banlistd")
+    assert ("map out_" in left) is ("@" in rule)
+    assert "map scope" not in left
+    await firewall.apply(difference(after, before))
+    assert (await firewall.verify(before)).sound
     await firewall.close()
 
 

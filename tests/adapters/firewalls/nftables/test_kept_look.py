@@ -1,15 +1,17 @@
 """What was read of the table is read again after commits of other processes, and not after small ones of our own."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
-from adapters.firewalls.holdings import addresses
+from adapters.firewalls.holdings import ALPHA, BOTH, MIXED, addresses, owner, state
 from adapters.firewalls.nftables.test_staging import holding, hosts
 from banlistd.adapters.firewalls.nftables.firewall import NftablesFirewall
 from banlistd.adapters.firewalls.nftables.inspection import look_at, markers_of
 from banlistd.adapters.firewalls.nftables.lookups.matching import NFTA_RULE_CHAIN
+from banlistd.adapters.firewalls.nftables.set_chains import wanted_chains
 from banlistd.adapters.firewalls.nftables.sets import APPLIED
 from banlistd.adapters.netlink.messages import (
     NFPROTO_INET,
@@ -22,6 +24,7 @@ from banlistd.adapters.netlink.messages import (
 from banlistd.adapters.netlink.socket import NetlinkSocket
 from banlistd.core.ruleset.diff import difference
 from banlistd.core.ruleset.state import FirewallState
+from banlistd.scopes.scope import Scope
 from support.network_namespace import in_network_namespace, nft
 
 _NAMED = text_attribute(2, APPLIED)
@@ -97,4 +100,20 @@ async def test_a_source_that_becomes_empty_and_full_again_is_looked_up_again() -
         assert (await firewall.verify(wanted)).sound
     with NetlinkSocket() as wire:
         assert look_at(wire) == firewall._kept.at(wire, look_at)
+    await firewall.close()
+
+
+@in_network_namespace
+async def test_the_lookups_that_we_wrote_are_taken_for_ours() -> None:
+    """A kernel that listed a rule otherwise than it was written would have each of them written again and again."""
+    sources = [ALPHA, BOTH, replace(owner(20, "scoped"), scope=Scope(ports=((22, 22),), protocols=("tcp",)), scope_number=1)]
+    held = state(sources, dict.fromkeys(("alpha", "both", "scoped"), MIXED))
+    firewall = NftablesFirewall()
+    await firewall.apply(difference(None, held))
+    with NetlinkSocket() as wire:
+        look = look_at(wire)
+    wanted = {chain.name for chain in wanted_chains(sources, look.names, translated=True)}
+    assert any(name.startswith("within-") for name in wanted)
+    assert look.set_chains == wanted
+    assert not look.copies
     await firewall.close()

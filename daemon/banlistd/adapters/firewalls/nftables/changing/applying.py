@@ -89,20 +89,36 @@ def apply_change(
 
 
 def remove_sets(look: Look, names: Sequence[str], wire: NetlinkSocket, absence: Absence, chains: Sequence[str] = ()) -> None:
-    """Delete sets with their chains, and other chains; where another process uses one, the others. Counts our commits."""
+    """Delete sets with their chains, and other chains; where another process uses one, the others. A chain to which a rule of
+    another program jumps stays, without rules. Counts our commits.
+    """
     if not names and not chains:
         return
+    every = sorted({*chains, *look.chains_of(names)})
+    if _is_removed(names, every, wire, absence):
+        return
+    if len(names) + len(chains) > 1:
+        for name in names:
+            remove_sets(look, [name], wire, absence)
+        for chain in {*chains}.difference(look.chains_of(names)):
+            remove_sets(look, [], wire, absence, [chain])
+    elif every:
+        # A rule of another program may also look into the set.
+        tries = ((names, True), ((), False), ((), True))
+        any(_is_removed(sets, every, wire, absence, empties=empties) for sets, empties in tries)
+
+
+def _is_removed(
+    names: Sequence[str], chains: Sequence[str], wire: NetlinkSocket, absence: Absence, *, empties: bool = False
+) -> bool:
     try:
-        wire.commit(removal(names, sorted({*chains, *look.chains_of(names)})))
-        absence.commits += 1
+        wire.commit(removal(names, chains, empties=empties))
     except NetlinkError as exc:
         if exc.errno not in (errno.EBUSY, errno.ENOENT):
             raise
-        if len(names) + len(chains) > 1:
-            for name in names:
-                remove_sets(look, [name], wire, absence)
-            for chain in {*chains}.difference(look.chains_of(names)):
-                remove_sets(look, [], wire, absence, [chain])
+        return False
+    absence.commits += 1
+    return True
 
 
 class _UnexpectedContentError(Exception):
