@@ -535,6 +535,24 @@ def noted_forkers(monkeypatch: pytest.MonkeyPatch) -> list[Forker]:
     return forkers
 
 
+def test_a_forker_that_was_killed_has_a_successor_while_lists_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    forkers, starts = noted_forkers(monkeypatch), counted_starts(monkeypatch)
+
+    async def life() -> list[int]:
+        parsers = ParserProcesses(expects_lists=True)
+        try:
+            assert await many(parsers, 1) == [0]
+            os.kill(forkers[0].pid, signal.SIGKILL)
+            await forkers[0].gone()
+            return await many(parsers, 40)
+        finally:
+            await parsers.close()
+
+    assert asyncio.run(life()) == [*range(40)]
+    assert len(forkers) == 2
+    assert len(starts) <= 3
+
+
 def test_the_forker_ends_when_no_list_has_come_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "_IDLE", 0.01)
     forkers = noted_forkers(monkeypatch)

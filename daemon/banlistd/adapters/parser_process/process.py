@@ -163,7 +163,7 @@ class ParserProcesses:
         return start
 
     async def _forker_for(self, *, many: bool) -> Forker | None:
-        if many and self._forker is None:
+        if many and (self._forker is None or self._forker.was_killed):
             self._forker = Forker()
         forker = self._forker
         return forker if forker is not None and await forker.is_ready() else None

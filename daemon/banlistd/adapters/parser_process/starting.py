@@ -105,12 +105,18 @@ class Forker:
         self._running: dict[int, OnEnd] = {}
         self._count = 0
         self._ready, self._gone = asyncio.Event(), asyncio.Event()
+        self._has_forks = False
         SpawnedParser(self._process, self._has_gone)
         asyncio.get_running_loop().add_reader(self._channel, self._heard)
 
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether it has ended although it could fork: memory was short, and another one may do better."""
+        return self._has_forks and self._gone.is_set()
 
     async def is_ready(self) -> bool:
         """Wait until it has lost its rights; False where it could not, or has ended since."""
@@ -159,6 +165,7 @@ class Forker:
             return self._channel.recv(64)
 
     def _has_begun(self, _code: int) -> None:
+        self._has_forks = True
         self._ready.set()
 
     def _has_gone(self, _code: int) -> None:
