@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -325,6 +326,17 @@ def test_a_list_of_which_a_part_cannot_be_read_is_never_taken_for_whole(
     BadDisk(monkeypatch)
     with pytest.raises(FetchError, match=r"cannot read .*Input/output error"):
         fetch(path)
+
+
+def test_a_list_is_hashed_where_no_further_thread_can_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = written(tmp_path / "list", LIST * 100)
+    expected = taken(path).validators
+
+    def refused(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refused)
+    assert taken(path).validators == expected
 
 
 @pytest.mark.parametrize("content", [LIST, LIST * 100], ids=["short", "long"])

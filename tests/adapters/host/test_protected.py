@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -412,6 +412,23 @@ def test_a_name_is_asked_for_once_in_a_while_and_keeps_what_it_had(resolver: Res
         resolver.answers = {"a": ["192.0.2.3"]}
         await names.addresses(["a", "b"])
         await until(names, {"a": ("192.0.2.1", "192.0.2.3"), "b": ("192.0.2.2",)})
+
+    asyncio.run(story())
+
+
+def test_a_name_for_which_no_thread_can_start_is_asked_for_later(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def story() -> None:
+        clock = FakeClock()
+        names = Names(clock)
+        resolver.answers = {"a": ["192.0.2.1"]}
+        with monkeypatch.context() as patched:
+            patched.setattr(Thread, "start", refused)
+            assert await names.addresses(["a"]) == {"a": ()}
+        clock.time += RETRY
+        await until(names, {"a": ("192.0.2.1",)})
 
     asyncio.run(story())
 

@@ -286,9 +286,12 @@ def _hash_of(descriptor: int, size: int) -> str:
     """A key of the first `size` bytes of a file: the SHA-256 of those of its halves, which two cores make side by side."""
     half = size // 2
     with ThreadPoolExecutor(1) as other:
-        first = other.submit(_digest, descriptor, 0, half)
+        try:
+            first = other.submit(_digest, descriptor, 0, half).result
+        except RuntimeError:  # no thread can be started now
+            first = partial(_digest, descriptor, 0, half)
         second = _digest(descriptor, half, size)
-        return hashlib.sha256(first.result() + second).hexdigest()
+        return hashlib.sha256(first() + second).hexdigest()
 
 
 def _hash_of_body(body: bytes) -> str:

@@ -114,7 +114,11 @@ class Names:
         name.asking = answer = loop.create_future()
         name.due = self._clock.monotonic() + RETRY
         # A daemon: the interpreter does not wait for it at the end, as it would for a pool's.
-        threading.Thread(target=self._look_up, args=(loop, host, name), name=f"look up {host}", daemon=True).start()
+        thread = threading.Thread(target=self._look_up, args=(loop, host, name), name=f"look up {host}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the account or the unit allows no more threads now
+            self._note(name, [])
         return answer
 
     def _look_up(self, loop: asyncio.AbstractEventLoop, host: str, name: _Name) -> None:
