@@ -141,9 +141,12 @@ def test_a_jail_that_stops_and_starts_while_banlistd_is_away_has_one_thread(tmp_
     action.start()
     first.join(PATIENCE)
     assert not first.is_alive()
-    assert action._thread.is_alive()
+    second = action._thread
+    assert second.is_alive()
     assert list(action._waiting) in (["203.0.113.7"], [])
     action.stop()
+    second.join(PATIENCE)
+    assert not second.is_alive()
 
 
 @pytest.mark.parametrize("name", ["sshd", "web (slow)", "gäste", "a" * 100])
