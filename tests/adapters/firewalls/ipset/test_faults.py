@@ -110,6 +110,26 @@ async def test_a_foreign_change_of_rules_is_found_and_repaired(what: str, iptabl
     await firewall.close()
 
 
+@VARIANTS
+@pytest.mark.parametrize("family", ["iptables", "ip6tables"])
+@in_network_namespace
+async def test_a_chain_that_a_foreign_rule_jumps_to_stays_without_rules_and_stops_no_change(
+    iptables: Iptables, family: str
+) -> None:
+    iptables.skip_if_missing()
+    contents = {"alpha": MIXED, "both": MIXED}
+    before, after = state([ALPHA, BOTH], contents), state([ALPHA], contents)
+    firewall = await firewall_with(before, iptables)
+    iptables("-A", "FORWARD", "-j", "banlistd-out", "-m", "comment", "--comment", "mine", program=family)
+    iptables("-t", "raw", "-E", "banlistd-in", "renamed", program=family)
+    for held, wanted in ((before, after), (after, before), (before, after)):
+        await firewall.apply(difference(held, wanted, await firewall.verify(held)))
+        assert (await firewall.verify(wanted)).sound
+        assert await firewall.markers() == wanted.markers
+    assert not [line for line in iptables.saved() if " -A banlistd-out" in line]
+    await firewall.close()
+
+
 FLUSHES = {
     "all rules of a table are gone": ("-t", "raw", "-F"),
     "the rules that reject are gone": ("-F",),

@@ -112,16 +112,21 @@ def counters_of(ruleset: SavedTables) -> Mapping[Mark, Counter]:
     return found
 
 
-def script(sources: Sequence[SourceSlot] | None, family: Family, present: SavedTables) -> str:
-    """The script that turns the `present` rules into those of the sources; None: into no rules. It keeps their counters."""
+def script(sources: Sequence[SourceSlot] | None, family: Family, present: SavedTables, *, deletes: bool = True) -> str:
+    """The script that turns the `present` rules into those of the sources; None: into no rules. It keeps their counters.
+
+    It empties the surplus chains, and `deletes` them.
+    """
     wanted = chains_of(sources, family) if sources is not None else {}
     jumps = jumps_of(sources) if sources is not None else {}
     order = order_of(sources) if sources is not None else TABLES
-    parts = [_table(name, wanted.get(name, {}), jumps.get(name, {}), present.get(name, SavedTable())) for name in order]
-    return "".join(parts)
+    return "".join(
+        _table(name, wanted.get(name, {}), jumps.get(name, {}), present.get(name, SavedTable()), deletes=deletes)
+        for name in order
+    )
 
 
-def _table(name: str, chains: Chains, jumps: Mapping[str, tuple[str, ...]], present: SavedTable) -> str:
+def _table(name: str, chains: Chains, jumps: Mapping[str, tuple[str, ...]], present: SavedTable, *, deletes: bool) -> str:
     lines = []
     for chain in sorted({*present.jumps, *jumps}):
         before = present.jumps.get(chain, ())
@@ -137,7 +142,7 @@ def _table(name: str, chains: Chains, jumps: Mapping[str, tuple[str, ...]], pres
         counted = rules_before[-1].counter if mark_of(chain) is not None and rules_before else Counter(0, 0)
         counts = [Counter(0, 0)] * (len(rules) - 1) + [counted]
         lines += [f"[{count.packets}:{count.octets}] -A {chain} {rule}" for count, rule in zip(counts, rules, strict=True)]
-    lines += [f"-X {chain}" for chain in surplus]
+    lines += [f"-X {chain}" for chain in surplus] if deletes else []
     if not declared and not lines:
         return ""
     return "".join(f"{line}\n" for line in (f"*{name}", *declared, *lines, "COMMIT"))
@@ -158,9 +163,20 @@ class Iptables:
         or RefusedRuleError, after which one family may have the new rules.
         """
         for family in self.families():
-            written = script(sources, family, before.get(family, {}))
-            if written:
-                self._run(family, "restore", "--noflush", "--counters", "--wait", _WAIT, given=written)
+            present = before.get(family, {})
+            written = script(sources, family, present)
+            kept = script(sources, family, present, deletes=False)
+            try:
+                self._restore(family, written)
+            except RefusedRuleError:
+                if kept == written:
+                    raise
+                # A rule of another program may jump to a surplus chain: that one stays, without rules.
+                self._restore(family, kept)
+
+    def _restore(self, family: Family, written: str) -> None:
+        if written:
+            self._run(family, "restore", "--noflush", "--counters", "--wait", _WAIT, given=written)
 
     def is_installed(self) -> bool:
         return all(shutil.which(self._program(family, "restore")) for family in Family)
