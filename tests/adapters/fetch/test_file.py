@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any
 import pytest
 
 from banlistd.adapters.fetch import file
-from banlistd.adapters.fetch.list_path import open_list
+from banlistd.adapters.fetch.list_path import hash_of_file, open_list
 from banlistd.core.config.model import Source
 from banlistd.core.feeds.parsed_list import Download
 from banlistd.errors import FetchError
@@ -133,8 +132,7 @@ class Order(InProcessParser):
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__()
         self.steps: list[str] = []
-        self._hash_of = file._hash_of
-        monkeypatch.setattr(file, "_hash_of", self._hashed)
+        monkeypatch.setattr(file, "hash_of_file", self._hashed)
         monkeypatch.setattr(file, "_SHORT", -1)  # every file is a long one
 
     @asynccontextmanager
@@ -151,7 +149,7 @@ class Order(InProcessParser):
 
     def _hashed(self, descriptor: int, size: int) -> str:
         self.steps.append("hash")
-        return self._hash_of(descriptor, size)
+        return hash_of_file(descriptor, size)
 
     def fetch(self, path: Path, validators: Validators) -> Download | NotModified:
         source = Source(id=SourceId("a-list"), path=path, timeout=10.0)
@@ -332,11 +330,29 @@ def test_a_list_is_hashed_where_no_further_thread_can_start(tmp_path: Path, monk
     path = written(tmp_path / "list", LIST * 100)
     expected = taken(path).validators
 
-    def refused(*_: object) -> None:
-        raise RuntimeError("can't start new thread")
+    started = threading.Thread.start
 
-    monkeypatch.setattr(ThreadPoolExecutor, "submit", refused)
+    def refused(thread: threading.Thread) -> None:
+        if type(thread) is threading.Thread:
+            raise RuntimeError("can't start new thread")
+        started(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refused)
     assert taken(path).validators == expected
+
+
+def test_the_interpreter_waits_for_no_thread_that_reads_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+    preadv = os.preadv
+
+    def noted(descriptor: int, buffers: Sequence[memoryview], at: int) -> int:
+        threads.append(threading.current_thread())
+        return preadv(descriptor, buffers, at)
+
+    monkeypatch.setattr(os, "preadv", noted)
+    taken(written(tmp_path / "list", LIST * 100))
+    assert len(set(threads)) == 2
+    assert all(thread.daemon and "ThreadPoolExecutor" not in thread.name for thread in threads)
 
 
 @pytest.mark.parametrize("content", [LIST, LIST * 100], ids=["short", "long"])

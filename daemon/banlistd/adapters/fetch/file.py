@@ -8,13 +8,20 @@ import hashlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from banlistd.adapters.fetch.list_path import close_elsewhere, is_pipe, must_be_regular, open_list, portion_of, publisher_of
+from banlistd.adapters.fetch.list_path import (
+    close_elsewhere,
+    hash_of_file,
+    is_pipe,
+    must_be_regular,
+    open_list,
+    portion_of,
+    publisher_of,
+)
 from banlistd.adapters.system.own_threads import OwnThreads
 from banlistd.adapters.system.waiting import paused
 from banlistd.core.config.model import STDIN, Source
@@ -36,9 +43,6 @@ _LOOKS = 5
 
 _TRIES = 3
 """How often a file is read that changes meanwhile."""
-
-_READ_AT_ONCE = 1 << 17
-"""Bytes: what stays in a core's own cache until it is hashed."""
 
 _AT_ONCE = 16
 """Threads; a file that does not answer keeps one of them."""
@@ -206,7 +210,7 @@ class LocalFiles:
     async def _hash(self, source: Source, opened: _Opened) -> str:
         if opened.body is not None:
             return _hash_of_body(opened.body)
-        return await self._threads.run((source.id, source.path), partial(_hash_of, opened.descriptor, opened.size))
+        return await self._threads.run((source.id, source.path), partial(hash_of_file, opened.descriptor, opened.size))
 
     def _settled(self, descriptor: int, found: os.stat_result, last: Validators) -> os.stat_result:
         """Look again at a file that has just become shorter, until it stays as it is or a few looks have passed."""
@@ -282,30 +286,10 @@ def _must_be_unchanged(path: Path, opened: _Opened) -> None:
         )
 
 
-def _hash_of(descriptor: int, size: int) -> str:
-    """A key of the first `size` bytes of a file: the SHA-256 of those of its halves, which two cores make side by side."""
-    half = size // 2
-    with ThreadPoolExecutor(1) as other:
-        try:
-            first = other.submit(_digest, descriptor, 0, half).result
-        except RuntimeError:  # no thread can be started now
-            first = partial(_digest, descriptor, 0, half)
-        second = _digest(descriptor, half, size)
-        return hashlib.sha256(first() + second).hexdigest()
-
-
 def _hash_of_body(body: bytes) -> str:
     """The same key of a file that is in memory."""
     half = len(body) // 2
     return hashlib.sha256(hashlib.sha256(body[:half]).digest() + hashlib.sha256(body[half:]).digest()).hexdigest()
-
-
-def _digest(descriptor: int, at: int, end: int) -> bytes:
-    digest, buffer = hashlib.sha256(), memoryview(bytearray(_READ_AT_ONCE))
-    while at < end and (count := os.preadv(descriptor, [buffer[: end - at]], at)):
-        digest.update(buffer[:count])
-        at += count
-    return digest.digest()
 
 
 def _etag(status: os.stat_result) -> str:

@@ -7,6 +7,7 @@ if root, the daemon's account or the owner of the file itself made it, as the ke
 """
 
 import errno
+import hashlib
 import os
 import stat
 import threading
@@ -17,6 +18,9 @@ from pathlib import Path, PurePath
 from banlistd.core.download.same_publisher import publisher_of_file
 from banlistd.core.printing import quoted
 from banlistd.errors import FetchError
+
+_READ_AT_ONCE = 1 << 17
+"""Bytes: what stays in a core's own cache until it is hashed."""
 
 _MAX_LINKS = 40  # as the kernel, path_resolution(7)
 _LOOK = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -119,6 +123,35 @@ def portion_of(descriptor: int, count: int, at: int) -> bytes:
     while len(read) < count and (more := os.pread(descriptor, count - len(read), at + len(read))):
         read += more
     return read
+
+
+def hash_of_file(descriptor: int, size: int) -> str:
+    """A key of the first `size` bytes of a file: the SHA-256 of those of its halves, which two cores make side by side.
+
+    Raises OSError. No thread of a pool: the interpreter would wait for it at its end, however long the disk does not answer.
+    """
+    half, found = size // 2, list[bytes]()
+
+    def look_at_first() -> None:
+        with suppress(OSError):  # it is raised below
+            found.append(_digest(descriptor, 0, half))
+
+    other = threading.Thread(target=look_at_first, name="list file", daemon=True)
+    with suppress(RuntimeError):  # the account or the unit allows no more threads now
+        other.start()
+    second = _digest(descriptor, half, size)
+    if other.ident is not None:
+        other.join()
+    first = found[0] if found else _digest(descriptor, 0, half)
+    return hashlib.sha256(first + second).hexdigest()
+
+
+def _digest(descriptor: int, at: int, end: int) -> bytes:
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(_READ_AT_ONCE))
+    while at < end and (count := os.preadv(descriptor, [buffer[: end - at]], at)):
+        digest.update(buffer[:count])
+        at += count
+    return digest.digest()
 
 
 def close_elsewhere(descriptor: int) -> None:
