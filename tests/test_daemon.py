@@ -378,7 +378,8 @@ def test_a_local_list_is_read_again_when_it_changes_and_only_then(tmp_path: Path
         await world.completed(ONE)
         for body, count in ((b"192.0.2.8\n", 2), (b"192.0.2.9\n", 3)):
             world.fetcher.bodies[ONE] = body
-            path.write_bytes(body * count)
+            path.with_suffix(".new").write_bytes(body * count)
+            path.with_suffix(".new").rename(path)  # written in place, it would change twice
             await world.announcer.until(EventName.IMPORT_COMPLETED, ONE, times=count)
             assert len(world.fetcher.asked) == count
         assert world.banned() == {"192.0.2.9"}
